@@ -1,0 +1,59 @@
+"""The context window: what of a long episode the model still sees.
+
+The oldest turns go first; the first message (the task, the lessons, the first observation)
+and turns marked to be kept stay. Turns go in one sweep down to half of the budget, so that
+most calls extend the last one and its key-value cache serves again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A reply of the model and the observation that followed."""
+
+    reply: str
+    observation: str
+    keep: bool = False
+    """True: never dropped (a document that the rest of the episode refers to)."""
+
+
+def first_shown(
+    turns: Sequence[Turn],
+    start: int,
+    *,
+    head: int,
+    budget: int,
+    count: Callable[[str], int],
+) -> int:
+    """Return from which turn on the turns are shown; those before it are dropped unless kept.
+
+    Args:
+        turns: all turns of the episode.
+        start: from which turn on they were shown in the last call.
+        head: tokens of the system prompt and the first message.
+        budget: tokens that the prompt may have.
+        count: counts the tokens of a text as one message, its framing included.
+
+    Returns:
+        `start` while everything fits; otherwise the least index that fits half the budget.
+        The last turn is always shown.
+    """
+
+    def size(first: int) -> int:
+        shown = [t for i, t in enumerate(turns) if i >= first or t.keep]
+        return head + sum(count(t.reply) + count(t.observation) for t in shown)
+
+    if size(start) <= budget:
+        return start
+    while start < len(turns) - 1 and size(start) > max(budget // 2, head):
+        start += 1
+    return start
+
+
+def shown(turns: Sequence[Turn], start: int) -> list[Turn]:
+    """Return the turns that are shown when the window starts at `start`."""
+    return [turn for i, turn in enumerate(turns) if i >= start or turn.keep]

@@ -1,0 +1,122 @@
+"""What the model is told: the words of every prompt, and how its replies are read.
+
+One place for all prompts, so that the seed backbone is trained on the very words that
+any other model reads. No benchmark's rules stand here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ACT_SYSTEM = (
+    "You act in a world to fulfil a task. Answer each observation in two lines:\n"
+    "Thought: what you know and what comes next\n"
+    "Action: one command"
+)
+
+DISTILL_SYSTEM = (
+    "You read transcripts of an agent's episodes and note what was learned that helps in other "
+    "tasks. Write one lesson a line:\n"
+    "- When <situation>: <advice>.\n"
+    "Write '- none' when there is nothing new."
+)
+
+LESSONS_HEADING = "Lessons from earlier episodes (notes, not orders):"
+REFLECTIONS_HEADING = "Notes on your last attempt at this task:"
+
+
+def task_message(
+    instruction: str,
+    observation: str,
+    lessons: Sequence[str] = (),
+    reflections: Sequence[str] = (),
+) -> str:
+    """Return the first message of an episode: the task, what is remembered, what is seen."""
+    parts = [f"Task: {instruction}"]
+    for heading, notes in ((LESSONS_HEADING, lessons), (REFLECTIONS_HEADING, reflections)):
+        if notes:
+            parts.append("\n".join([heading, *(f"- {_one_line(note)}" for note in notes)]))
+    parts.append(observation)
+    return "\n\n".join(parts)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A model's reply, read as thought and action."""
+
+    thought: str
+    action: str | None
+    """None: no line of the reply states an action."""
+
+
+_ACTION = re.compile(r"^\s*Action:[ \t]*(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
+_THOUGHT = re.compile(r"^\s*Thought:[ \t]*", re.IGNORECASE)
+
+
+def parse_reply(text: str) -> Reply:
+    """Read a reply: the last `Action:` line counts, and all before it is the thought."""
+    found = [match for match in _ACTION.finditer(text) if match.group(1)]
+    if not found:
+        return Reply(thought=text.strip(), action=None)
+    last = found[-1]
+    thought = _THOUGHT.sub("", text[: last.start()].strip())
+    return Reply(thought=thought.strip(), action=last.group(1))
+
+
+MALFORMED = (
+    "No action was found in your reply. Answer in two lines, 'Thought: ...' and then "
+    "'Action: one command'."
+)
+
+_LESSON = re.compile(r"^\s*(?:[-*]|\d+[.)])\s*When\s+(.+?):\s+(.+?)\s*$", re.IGNORECASE)
+
+
+def parse_lessons(text: str) -> list[tuple[str, str]]:
+    """Read the (situation, advice) pairs of a distiller's reply, in its order, without repeats."""
+    pairs: list[tuple[str, str]] = []
+    for line in text.splitlines():
+        match = _LESSON.match(line)
+        if match and (pair := (match.group(1).strip(), match.group(2).strip().rstrip("."))) not in pairs:
+            pairs.append(pair)
+    return pairs
+
+
+def lesson_line(situation: str, advice: str) -> str:
+    """Return a lesson in the form in which prompts show it and distillers write it."""
+    return f"When {situation}: {advice}"
+
+
+def transcript(
+    steps: Sequence[tuple[str, str]], outcome: str, *, first: str = "", n_words: int = 24
+) -> str:
+    """Return an episode as a distiller reads it.
+
+    Args:
+        steps: (command, observation) pairs in order.
+        outcome: how the episode ended, in a few words.
+        first: the observation before the first command.
+        n_words: how many words of each observation are shown.
+    """
+    lines = [f"Outcome: {outcome}"]
+    if first:
+        lines.append(clip(first, n_words))
+    for command, observation in steps:
+        lines += [f"> {_one_line(command)}", clip(observation, n_words)]
+    return "\n".join(lines)
+
+
+def clip(text: str, n_words: int) -> str:
+    """Return the first words of a text on one line, with an ellipsis where it was cut."""
+    parts = text.split()
+    return " ".join(parts[:n_words]) + (" ..." if len(parts) > n_words else "")
+
+
+def distill_message(transcripts: Sequence[str]) -> str:
+    """Return the message that asks for the lessons of some transcripts."""
+    return "\n\n".join(f"Episode {i}\n{text}" for i, text in enumerate(transcripts, 1))

@@ -1,0 +1,47 @@
+"""What the agent needs of a model: a chat model for each episode, and how much fits in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from langchain_core.language_models import BaseChatModel
+
+
+class BackboneError(Exception):
+    """A backbone that cannot be used as it was asked for; the user can mend it."""
+
+
+class Backbone(Protocol):
+    """A model that acts, and that is trained where its weights are at hand."""
+
+    name: str
+    """As the user wrote it, for example `seed`."""
+    adapter: str
+    """Name of the adapter in force; empty: the plain backbone."""
+    window: int
+    """Tokens that prompt and reply may have together."""
+    weights: Path | None
+    """Folder of the weights that training starts from; None: not trainable here."""
+
+    def chat(self, *, episode: str, temperature: float, max_tokens: int) -> BaseChatModel:
+        """Return a chat model for one episode.
+
+        Args:
+            episode: names the episode; with a temperature above 0 it fixes the sampling.
+            temperature: 0 for the likeliest reply.
+            max_tokens: most tokens of one reply.
+        """
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text has as one message, its framing included."""
+        ...
+
+    def with_adapter(self, name: str, folder: Path | None) -> Backbone:
+        """Return the same backbone with an adapter, or plain again where `folder` is None."""
+        ...
+
+    def close(self) -> None:
+        """Give its memory back."""
+        ...

@@ -1,0 +1,183 @@
+"""A causal language model of transformers on this machine, as a LangChain chat model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import ConfigDict
+
+from agentevo.backbones.backbone import BackboneError
+
+ROLE = {"system": "system", "human": "user", "ai": "assistant"}
+
+
+class LocalChat(BaseChatModel):
+    """A chat model for one episode, on a model that many episodes share."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    backbone: Any
+    episode: str
+    temperature: float
+    max_tokens: int
+
+    @property
+    def _llm_type(self) -> str:
+        return "agentevo-local"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: object,
+    ) -> ChatResult:
+        ids, future = self._submit(messages)
+        return self._result(ids, future.result())
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: object,
+    ) -> ChatResult:
+        ids, future = self._submit(messages)
+        return self._result(ids, await asyncio.wrap_future(future))
+
+    def _submit(self, messages: Sequence[BaseMessage]) -> tuple[list[int], Any]:
+        ids = self.backbone.encode(messages)
+        future = self.backbone.batcher.submit(
+            ids,
+            session=self.episode,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            seed=f"{self.episode}/{len(messages)}/{len(ids)}",
+        )
+        return ids, future
+
+    def _result(self, ids: list[int], reply: Any) -> ChatResult:
+        message = AIMessage(
+            content=self.backbone.tokenizer.decode(reply.ids),
+            usage_metadata={
+                "input_tokens": len(ids),
+                "output_tokens": len(reply.ids) + int(reply.finished),
+                "total_tokens": len(ids) + len(reply.ids) + int(reply.finished),
+                "input_token_details": {"cache_read": reply.n_cached},
+            },
+            response_metadata={
+                "model_name": self.backbone.name,
+                "adapter": self.backbone.adapter,
+                "finish_reason": "stop" if reply.finished else "length",
+            },
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+class Local:
+    """A model from a folder in the Hugging Face form.
+
+    Args:
+        name: as the user wrote it.
+        folder: with config, weights and tokenizer; the tokenizer has a chat template.
+        adapter: name of the adapter in force.
+        adapter_folder: a PEFT adapter, or a whole model of the same kind; None: plain.
+        n_slots: most requests at once.
+        max_window: most tokens of prompt and reply; None: what the model was made for.
+
+    Raises:
+        BackboneError: the folder is not such a model.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        adapter: str = "",
+        adapter_folder: Path | None = None,
+        n_slots: int = 32,
+        max_window: int | None = None,
+    ) -> None:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        from agentevo.backbones.batching import Batcher
+
+        self.name, self.adapter, self.weights = name, adapter, folder
+        self._n_slots, self._max_window = n_slots, max_window
+        source = folder
+        is_peft = adapter_folder is not None and (adapter_folder / "adapter_config.json").exists()
+        if adapter_folder is not None and not is_peft:
+            source = adapter_folder
+        try:
+            model = AutoModelForCausalLM.from_pretrained(
+                source, dtype=torch.float32, local_files_only=True
+            )
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise BackboneError(f"{source} is no model that can be loaded: {error}") from error
+        if self.tokenizer.chat_template is None:
+            raise BackboneError(f"the tokenizer in {folder} has no chat template")
+        if is_peft:
+            from peft import PeftModel
+
+            peft: Any = PeftModel.from_pretrained(model, adapter_folder)
+            model = peft.merge_and_unload()
+        if torch.cuda.is_available():
+            model = model.to("cuda", torch.bfloat16)
+        model.eval()
+        longest = int(model.config.max_position_embeddings)
+        self.window = min(longest, max_window or longest)
+        self.batcher = Batcher(model, self.tokenizer.eos_token_id, self.window, n_slots)
+        self._count = lru_cache(maxsize=20_000)(self._count_tokens)
+
+    def chat(self, *, episode: str, temperature: float, max_tokens: int) -> LocalChat:
+        """Return a chat model for one episode."""
+        return LocalChat(
+            backbone=self, episode=episode, temperature=temperature, max_tokens=max_tokens
+        )
+
+    def encode(self, messages: Sequence[BaseMessage]) -> list[int]:
+        """Return the token ids of a dialogue, up to where the reply begins.
+
+        Raises:
+            BackboneError: the dialogue leaves no room for a reply.
+        """
+        turns = [{"role": ROLE[m.type], "content": str(m.content)} for m in messages]
+        text = self.tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, tokenize=False
+        )
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if len(ids) >= self.window:
+            raise BackboneError(
+                f"a prompt of {len(ids)} tokens does not fit {self.name}, which takes {self.window}"
+            )
+        return ids
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text has as one message, its framing included."""
+        return self._count(text)
+
+    def _count_tokens(self, text: str) -> int:
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) + 2
+
+    def with_adapter(self, name: str, folder: Path | None) -> Local:
+        """Return the same model with an adapter, or plain again where `folder` is None."""
+        assert self.weights is not None
+        return Local(
+            self.name, self.weights, adapter=name, adapter_folder=folder,
+            n_slots=self._n_slots, max_window=self._max_window,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End the loop that serves the model."""
+        self.batcher.close()

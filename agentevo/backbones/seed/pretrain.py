@@ -1,0 +1,277 @@
+"""Make the seed backbone: `python -m agentevo.backbones.seed.pretrain --out DIR`.
+
+Trains a small Llama from nothing on training worlds that are drawn while it trains, so that
+no world is seen twice. Stops and resumes at any time: a checkpoint stands in DIR/checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.multiprocessing as mp
+from torch.nn import functional as F  # noqa: N812 (torch's own custom)
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from agentevo.backbones.seed.samples import draw_samples
+from agentevo.backbones.seed.tokenizer import encode, train_tokenizer
+
+LENGTHS = (256, 512, 768, 1024, 1280)
+"""Token lengths to which samples are padded: few shapes, so that compilation pays."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, and how long."""
+
+    n_vocab: int = 4096
+    n_dim: int = 256
+    n_layers: int = 5
+    n_heads: int = 8
+    window: int = 1250
+    """Tokens of the context window that episodes are cut to."""
+    n_steps: int = 4000
+    tokens_per_step: int = 6400
+    lr: float = 2e-3
+    n_warmup: int = 150
+    weight_decay: float = 0.05
+    seed: int = 0
+
+
+@dataclass
+class Batch:
+    """Samples padded to one length; arrays of shape (n_samples, length)."""
+
+    ids: torch.Tensor
+    weights: torch.Tensor
+    names: list[list[str]]
+
+
+def p_drill(at: float) -> float:
+    """Return the share of look-up drills at a point 0..1 of the training: look-up comes first."""
+    return 0.55 if at < 0.12 else 0.3 if at < 0.3 else 0.12
+
+
+def batches(
+    tokenizer: PreTrainedTokenizerFast, plan: Plan, seed: int, at_step: int
+) -> Iterator[Batch]:
+    """Yield batches for ever, each of about `tokens_per_step` tokens of like-sized samples."""
+    rng = random.Random(f"{plan.seed}/{seed}/{at_step}")
+
+    def count(text: str) -> int:
+        return len(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids) + 2
+
+    shelves: dict[int, list[tuple[list[int], list[float], list[str]]]] = defaultdict(list)
+    n_done = 0
+    while True:
+        share = p_drill((at_step + n_done) / plan.n_steps)
+        for sample in draw_samples(rng, plan.window, count, p_drill=share):
+            ids, weights, names = encode(sample, tokenizer)
+            length = next((n for n in LENGTHS if len(ids) <= n), None)
+            if length is None or not any(weights):
+                continue
+            shelf = shelves[length]
+            shelf.append((ids, weights, names))
+            if len(shelf) >= plan.tokens_per_step // length:
+                yield _pad(shelf, length, tokenizer.pad_token_id)
+                shelves[length] = []
+                n_done += 1
+
+
+def _pad(rows: list[tuple[list[int], list[float], list[str]]], length: int, pad: int) -> Batch:
+    ids = torch.full((len(rows), length), pad)
+    weights = torch.zeros(len(rows), length)
+    for i, (row, row_weights, _) in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+        weights[i, : len(row)] = torch.tensor(row_weights)
+    names = [row_names + [""] * (length - len(row_names)) for _, _, row_names in rows]
+    return Batch(ids, weights, names)
+
+
+def new_model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """Return an untrained model of the plan's size."""
+    torch.manual_seed(plan.seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=plan.n_dim,
+        intermediate_size=plan.n_dim * 8 // 3 // 32 * 32,
+        num_hidden_layers=plan.n_layers,
+        num_attention_heads=plan.n_heads,
+        num_key_value_heads=plan.n_heads,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        rms_norm_eps=1e-5,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        attn_implementation="sdpa",
+    )
+    return LlamaForCausalLM(config)
+
+
+def optimizers(model: LlamaForCausalLM, plan: Plan) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices inside the layers, and AdamW for all else."""
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
+    others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
+    return [
+        torch.optim.Muon(
+            matrices, lr=plan.lr, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(others, lr=plan.lr, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def rate(step: int, plan: Plan) -> float:
+    """Return the learning rate's factor: warm-up, then flat, then down to 2 % in the last 40 %."""
+    if step < plan.n_warmup:
+        return (step + 1) / plan.n_warmup
+    start = 0.6 * plan.n_steps
+    if step < start:
+        return 1.0
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - start) / (plan.n_steps - start)))
+
+
+def token_losses(
+    model: LlamaForCausalLM, body: Any, batch: Batch, device: str
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the loss, the weight and whether the best guess is right, of each learned token."""
+    ids = batch.ids.to(device)
+    weights = batch.weights.to(device)[:, 1:]
+    with torch.autocast(device, torch.bfloat16):
+        hidden = body(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+        chosen = weights > 0
+        logits = model.lm_head(hidden[chosen]).float()
+    targets = ids[:, 1:][chosen]
+    losses = F.cross_entropy(logits, targets, reduction="none")
+    return losses, weights[chosen], logits.detach().argmax(-1) == targets
+
+
+@torch.no_grad()
+def probe(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, plan: Plan, device: str
+) -> dict[str, float]:
+    """Return the share of right tokens by name, on worlds that training never draws."""
+    source = batches(tokenizer, plan, seed=-1, at_step=plan.n_steps)
+    right: dict[str, list[float]] = defaultdict(list)
+    for _ in range(12):
+        batch = next(source)
+        _, _, hits = token_losses(model, model.model, batch, device)
+        chosen = batch.weights[:, 1:] > 0
+        names = [batch.names[i][j + 1] for i, j in chosen.nonzero().tolist()]
+        for name, hit in zip(names, hits.tolist(), strict=True):
+            right[name].append(hit)
+    return {name: round(sum(hits) / len(hits), 4) for name, hits in sorted(right.items())}
+
+
+def _feed(queue: Any, tokenizer: PreTrainedTokenizerFast, plan: Plan, at_step: int) -> None:
+    torch.set_num_threads(1)
+    for batch in batches(tokenizer, plan, seed=0, at_step=at_step):
+        queue.put((batch.ids.numpy(), batch.weights.numpy()))
+
+
+def train(out: Path, plan: Plan, *, compiled: bool, minutes: float | None) -> None:
+    """Train, or go on training, into a folder.
+
+    Args:
+        out: gets the model (as a Hugging Face folder), the checkpoint and `log.jsonl`.
+        plan: what to train.
+        compiled: whether to compile the model (needs a C++ compiler; about twice as fast).
+        minutes: stop after so many; the checkpoint goes on from there. None: no limit.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if (out / "tokenizer.json").exists():
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(out)
+    else:
+        tokenizer = train_tokenizer(4000, plan.n_vocab, plan.seed)
+        tokenizer.save_pretrained(out)
+    model = new_model(plan, tokenizer).to(device)
+    optims = optimizers(model, plan)
+    step = 0
+    saved = out / "checkpoint"
+    if saved.exists():
+        state = torch.load(saved, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        for optim, kept in zip(optims, state["optims"], strict=True):
+            optim.load_state_dict(kept)
+        step = state["step"]
+    body = torch.compile(model.model) if compiled else model.model
+    context = mp.get_context("spawn")
+    queue = context.Queue(maxsize=16)
+    feeder = context.Process(target=_feed, args=(queue, tokenizer, plan, step), daemon=True)
+    feeder.start()
+    began, n_tokens, running = time.time(), 0, 0.0
+    while step < plan.n_steps and (minutes is None or time.time() - began < 60 * minutes):
+        ids, weights = queue.get()
+        batch = Batch(torch.from_numpy(ids), torch.from_numpy(weights), [])
+        losses, token_weights, _ = token_losses(model, body, batch, device)
+        loss = (losses * token_weights).sum() / token_weights.sum()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optim, base in zip(optims, (plan.lr, plan.lr), strict=True):
+            for group in optim.param_groups:
+                group["lr"] = base * rate(step, plan)
+            optim.step()
+            optim.zero_grad()
+        step += 1
+        n_tokens += batch.ids.numel()
+        running = 0.95 * running + 0.05 * loss.item() if running else loss.item()
+        if step % 20 == 0:
+            speed = n_tokens / (time.time() - began)
+            print(f"step {step}/{plan.n_steps} loss {running:.4f} {speed:.0f} tokens/s", flush=True)
+        if step % 200 == 0 or step == plan.n_steps:
+            row = {"step": step, "loss": round(running, 4), "minutes": (time.time() - began) / 60}
+            row |= probe(model, tokenizer, plan, device)
+            print(json.dumps(row), flush=True)
+            with (out / "log.jsonl").open("a") as log:
+                log.write(json.dumps(row) + "\n")
+            save(out, model, optims, step, plan)
+    save(out, model, optims, step, plan)
+    feeder.kill()
+
+
+def save(
+    out: Path,
+    model: LlamaForCausalLM,
+    optims: list[torch.optim.Optimizer],
+    step: int,
+    plan: Plan,
+) -> None:
+    """Write the checkpoint and the model, each whole or not at all."""
+    state = {
+        "model": model.state_dict(), "optims": [o.state_dict() for o in optims], "step": step
+    }  # fmt: skip
+    torch.save(state, out / "checkpoint.new")
+    (out / "checkpoint.new").replace(out / "checkpoint")
+    half = LlamaForCausalLM(model.config).to(torch.bfloat16)
+    half.load_state_dict(model.state_dict())
+    half.save_pretrained(out)
+    (out / "plan.json").write_text(json.dumps(asdict(plan), indent=1))
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    for name, value in asdict(Plan()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    args = vars(parser.parse_args())
+    torch.set_num_threads(args.pop("threads"))
+    out, minutes, compiled = args.pop("out"), args.pop("minutes"), not args.pop("no_compile")
+    train(out, Plan(**args), compiled=compiled, minutes=minutes)
+
+
+if __name__ == "__main__":
+    main()

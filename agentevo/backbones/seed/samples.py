@@ -1,0 +1,262 @@
+"""Training samples of the seed backbone: episodes, look-up drills, and lessons to be written.
+
+Every sample is a dialogue in the words of `agentevo.agent.prompts`, with a weight for each
+piece of the assistant's text; nothing else is learned.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agentevo.agent import prompts
+from agentevo.agent.context import Turn, first_shown, shown
+from agentevo.backbones.seed.expert import Expert
+from agentevo.backbones.seed.world import Law, Size, World, draw_size, draw_world
+
+Kind = str  # "told", "untold", "drill", "distill"
+MAX_STEPS = 110
+LAW_WEIGHT = 3.0  # the few tokens that say what carries out a verb would drown otherwise
+GIVING_UP = ("something is missing.", "I do not know how it ends.")
+
+
+@dataclass
+class Message:
+    """A message; `pieces` are the parts of its text with their loss weights and names."""
+
+    role: str
+    pieces: list[tuple[str, float, str]]
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(piece for piece, _, _ in self.pieces)
+
+
+@dataclass
+class Sample:
+    """A dialogue to learn from."""
+
+    kind: Kind
+    messages: list[Message] = field(default_factory=list)
+
+    def add(self, role: str, text: str, weight: float = 0.0, name: str = "") -> None:
+        """Append a message of one piece."""
+        self.messages.append(Message(role, [(text, weight, name)]))
+
+
+@dataclass
+class Played:
+    """An episode as it was played in a training world."""
+
+    world: World
+    first: str
+    turns: list[Turn]
+    replies: list[list[tuple[str, float, str]]]
+    commands: list[str]
+    lessons: list[str]
+    all_told: bool
+
+
+def lesson_texts(laws: list[Law], rng: random.Random) -> list[str]:
+    """Return the lessons of some laws, mostly in the form in which a distiller writes them."""
+    texts = []
+    for law in laws:
+        situation, advice = law.situation, law.advice
+        if rng.random() < 0.2:
+            situation = rng.choice(
+                [f"the plan says {law.verb}", f"you have to {law.verb} something",
+                 f"the recipe says {law.verb}", f"asked to {law.verb} a thing"]
+            )  # fmt: skip
+        if rng.random() < 0.2:
+            advice = rng.choice(
+                [f"use {law.command} with the {law.instrument}",
+                 f"{law.command} the thing with the {law.instrument}"]
+            )  # fmt: skip
+        texts.append(prompts.lesson_line(situation, advice))
+    return texts
+
+
+def ending_lesson(world: World) -> str:
+    """Return the lesson that says how jobs end in this world."""
+    return prompts.lesson_line(f"the {world.product} is ready", f"{world.ending} it")
+
+
+def play(rng: random.Random, size: Size | None = None, share_told: float | None = None) -> Played:
+    """Play a world with the expert.
+
+    Args:
+        rng: draws world, lessons, guesses and slips.
+        size: of the world; None draws it.
+        share_told: the share of the laws that lessons give; None draws it.
+    """
+    world = draw_world(rng, size)
+    if share_told is None:
+        share_told = rng.choice([1.0, 1.0, 1.0, 0.6, 0.0, 0.0])
+    told = {verb for verb in world.laws if rng.random() < share_told}
+    told_ending = rng.random() < share_told
+    lessons = lesson_texts([world.laws[verb] for verb in told], rng)
+    if told_ending:
+        lessons.append(ending_lesson(world))
+    rng.shuffle(lessons)
+    expert = Expert(world, told, told_ending, rng)
+    p_slip = rng.choice([0.0, 0.0, 0.05, 0.1])
+    played = Played(
+        world, world.here.describe(), [], [], [], lessons, share_told == 1.0
+    )
+    for _ in range(MAX_STEPS):
+        slip = expert.has_looked and rng.random() < p_slip
+        was_read, n_laws = expert.has_read, len(expert.use)
+        fresh = was_read and not expert.has_looked and n_laws > 0
+        if slip:
+            thought, command = expert.slip()
+        else:
+            thought, command = expert.decide()
+        pieces = _pieces(thought, command, fresh=fresh, told=told, slip=slip, world=world)
+        observation = world.step(command)
+        if not slip:
+            expert.observe(command)
+        keep = command == f"examine {world.document}"
+        played.replies.append(pieces)
+        played.commands.append(command)
+        played.turns.append(Turn("".join(p for p, _, _ in pieces), observation, keep))
+        if world.over or thought.endswith(GIVING_UP):
+            break
+    return played
+
+
+def _pieces(
+    thought: str, command: str, *, fresh: bool, told: set[str], slip: bool, world: World
+) -> list[tuple[str, float, str]]:
+    if slip:
+        return [(f"Thought: {thought}\nAction: {command}", 0.0, "slip")]
+    pieces: list[tuple[str, float, str]] = []
+    rest = f"Thought: {thought}"
+    if fresh:  # the first `use` note after reading: every law is weighed by its own name
+        start = rest.index("use ") + 3
+        end = rest.index("; ", start)
+        pieces.append((rest[:start], 1.0, "notes"))
+        for i, part in enumerate(rest[start + 1 : end].split(", ")):
+            verb, law = part.split(" = ")
+            name = "law told" if verb in told else "law guessed"
+            weight = LAW_WEIGHT if verb in told else 1.0
+            pieces.append(((", " if i else " ") + f"{verb} =", 1.0, "notes"))
+            pieces.append((f" {law}", weight, name))
+        rest = rest[end:]
+    pieces.append((rest, 1.0, "notes"))
+    pieces.append(("\nAction:", 1.0, "notes"))
+    pieces.append((f" {command}", 1.5, "action"))
+    return pieces
+
+
+def episode_samples(
+    rng: random.Random, budget: int, count: Callable[[str], int], size: Size | None = None
+) -> list[Sample]:
+    """Return an episode as one or more samples, cut as the agent's context window cuts it."""
+    played = play(rng, size)
+    kind = "told" if played.all_told else "untold"
+    first = prompts.task_message(played.world.instruction, played.first, played.lessons)
+    head = count(prompts.ACT_SYSTEM) + count(first)
+    samples: list[Sample] = []
+    start, learned = 0, 0
+    current: Sample | None = None
+    for i in range(len(played.turns)):
+        new_start = first_shown(
+            played.turns[:i], start, head=head, budget=budget, count=count
+        )
+        if current is None or new_start != start:
+            start = new_start
+            current = Sample(kind)
+            samples.append(current)
+            current.add("system", prompts.ACT_SYSTEM)
+            current.add("user", first)
+            for turn in shown(played.turns[:i], start):
+                current.add("assistant", turn.reply)
+                current.add("user", turn.observation)
+        current.messages.append(Message("assistant", played.replies[i]))
+        current.add("user", played.turns[i].observation)
+        learned = i
+    assert learned == len(played.turns) - 1
+    for sample in samples:
+        sample.messages.pop()  # the last observation has no reply
+    return samples
+
+
+def drill(rng: random.Random) -> Sample:
+    """Return a short dialogue in which all that is learned is to look lessons up."""
+    size = Size(1, rng.choice([1, 2, 3]), 0.9, 0.0)
+    while True:
+        played = play(rng, size, share_told=rng.choice([1.0, 1.0, 0.6]))
+        reads = [i for i, c in enumerate(played.commands) if c.startswith("examine ")]
+        if reads and reads[0] + 1 < len(played.replies):
+            break
+    at = reads[0] + 1
+    sample = Sample("drill")
+    sample.add("system", prompts.ACT_SYSTEM)
+    text = played.turns[at - 1].observation
+    sample.add("user", prompts.task_message(played.world.instruction, text, played.lessons))
+    sample.messages.append(Message("assistant", played.replies[at]))
+    return sample
+
+
+def distill_sample(rng: random.Random) -> Sample:
+    """Return transcripts with the lessons that they show."""
+    transcripts, lessons = [], []
+    n_words = rng.choice([12, 16, 24, 24, 24, 32])
+    world: World | None = None
+    for _ in range(rng.choice([1, 1, 1, 2])):
+        size = draw_size(rng)
+        size = Size(min(size.n_rooms, 4), size.n_needs, size.p_step, size.p_done)
+        played = play(rng, size)
+        world = played.world
+        outcome = f"{'success' if world.won else 'failure'}, score {world.score / world.max_score:.2f}"
+        steps = [(c, t.observation) for c, t in zip(played.commands, played.turns, strict=True)]
+        transcripts.append(
+            prompts.transcript(steps, outcome, first=played.first, n_words=n_words)
+        )
+        for line in _shown_by(played):
+            if line not in lessons:
+                lessons.append(line)
+    sample = Sample("distill")
+    sample.add("system", prompts.DISTILL_SYSTEM)
+    sample.add("user", prompts.distill_message(transcripts))
+    text = "\n".join(f"- {line}." for line in lessons) or "- none"
+    sample.add("assistant", text, 1.0, "lessons")
+    return sample
+
+
+def _shown_by(played: Played) -> list[str]:
+    """Return the lessons that an episode shows to whoever reads it."""
+    world, lines = played.world, []
+    for command, turn in zip(played.commands, played.turns, strict=True):
+        for law in world.laws.values():
+            said = law.participle if world.says_past else law.verb
+            name = command.removeprefix(f"{law.command} ").split(" with ")[0]
+            if (
+                command == f"{law.command} {name} with {law.instrument}"
+                and turn.observation.startswith(f"You {said} the {name}.")
+            ):
+                lines.append(prompts.lesson_line(law.situation, law.advice))
+        if world.won and command == f"{world.ending} {world.product}":
+            lines.append(ending_lesson(world))
+    return list(dict.fromkeys(lines))
+
+
+def draw_samples(
+    rng: random.Random, budget: int, count: Callable[[str], int], *, p_drill: float
+) -> list[Sample]:
+    """Draw the samples of one training item.
+
+    Args:
+        rng: draws everything.
+        budget: tokens of the context window.
+        count: counts a message's tokens.
+        p_drill: chance of a look-up drill.
+    """
+    at = rng.random()
+    if at < p_drill:
+        return [drill(rng)]
+    if at < p_drill + 0.12:
+        return [distill_sample(rng)]
+    return episode_samples(rng, budget, count)

@@ -1,0 +1,125 @@
+"""What an agent lives through: steps, whole episodes, and what was made of them.
+
+Plain frozen data with a JSON form each; who writes it down is the ledger's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Ending = Literal["success", "failure", "step_limit", "budget", "stalled", "malformed", "error"]
+"""Why an episode ended.
+
+`success` and `failure`: the environment said so. `step_limit`, `budget`: it was cut short.
+`stalled`: the agent did the same thing with the same result again and again. `malformed`: its
+replies could not be read. `error`: something broke, see `Trajectory.error`.
+"""
+
+Purpose = Literal["acquisition", "gate", "report", "evaluation", "gate-aa", "solve"]
+"""What an episode was run for; only those of `acquisition` are learned from."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of the model: what it said, what it did, what came back."""
+
+    thought: str
+    action: str | None
+    """None: the reply stated no action."""
+    observation: str
+    reward: float = 0.0
+    """Change of the score, in fractions of the maximum."""
+    n_prompt_tokens: int = 0
+    n_reply_tokens: int = 0
+    keep: bool = False
+    """True: the observation stays in the context window to the end."""
+    reply: str = ""
+    """The reply as the model wrote it."""
+
+
+@dataclass(frozen=True)
+class Recall:
+    """What the memory offered to an episode, as three separate facts.
+
+    Each maps or lists lesson ids.
+    """
+
+    candidates: dict[str, float] = field(default_factory=dict)
+    """Lesson id to its score for this task."""
+    injected: tuple[str, ...] = ()
+    """Shown in the prompt, in this order."""
+    withheld: tuple[str, ...] = ()
+    """Would have been shown, and were kept back at random to measure what they are worth."""
+    propensity: float = 1.0
+    """Chance that a lesson which was to be shown was shown."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A whole episode."""
+
+    id: str
+    task_id: str
+    benchmark: str
+    split: str
+    difficulty: int
+    instruction: str
+    first_observation: str
+    purpose: Purpose
+    generation: int
+    attempt: int
+    arm: str
+    """Which (memory, adapter) pair played; empty where there is only one."""
+    steps: tuple[Step, ...]
+    ending: Ending
+    score: float
+    """Final score, 0..1."""
+    best_score: float
+    """Best score reached on the way, 0..1 (the measure of the TALES suite)."""
+    success: bool
+    seed: int
+    """Seed of the backbone's sampling."""
+    recall: Recall = Recall()
+    lessons: tuple[str, ...] = ()
+    """Texts of the injected lessons, as they stood in the prompt."""
+    reflections: tuple[str, ...] = ()
+    """Notes from earlier attempts at the same task that stood in the prompt."""
+    memory_version: int = 0
+    adapter: str = ""
+    """Name of the adapter that acted; empty: the plain backbone."""
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def n_prompt_tokens(self) -> int:
+        """Prompt tokens over all calls."""
+        return sum(step.n_prompt_tokens for step in self.steps)
+
+    @property
+    def n_reply_tokens(self) -> int:
+        """Reply tokens over all calls."""
+        return sum(step.n_reply_tokens for step in self.steps)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready form."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Trajectory:
+        """Read what `to_json` wrote."""
+        recall = data["recall"]
+        return cls(
+            **{
+                **data,
+                "steps": tuple(Step(**step) for step in data["steps"]),
+                "recall": Recall(
+                    candidates=dict(recall["candidates"]),
+                    injected=tuple(recall["injected"]),
+                    withheld=tuple(recall["withheld"]),
+                    propensity=recall["propensity"],
+                ),
+                "lessons": tuple(data["lessons"]),
+                "reflections": tuple(data["reflections"]),
+            }
+        )

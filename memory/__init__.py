@@ -1,0 +1,70 @@
+"""Lessons: their log, their index, recall and credit. Stands alone.
+
+The log in SQL is the truth, Chroma an index over the active lessons, a Snapshot the
+read-only memory as of one version. Importing this loads no model and no Chroma.
+"""
+
+from agentevo.memory.credit import Use, Utility, Verdict, utilities, utility
+from agentevo.memory.embedding import Embedder, MiniLM, SentenceModel
+from agentevo.memory.errors import (
+    LessonError,
+    LessonNotFoundError,
+    MemoryAccessError,
+    MemoryUseError,
+)
+from agentevo.memory.intake import Written
+from agentevo.memory.lesson import Kind, Lesson, Provenance, Status
+from agentevo.memory.likeness import MergeSettings
+from agentevo.memory.log import Event, EventKind
+from agentevo.memory.mending import Mended
+from agentevo.memory.readers import history, lessons, scopes
+from agentevo.memory.recall import (
+    Candidate,
+    Recalled,
+    RecallSettings,
+    Withholding,
+    count_words,
+    episode_rng,
+)
+from agentevo.memory.schema import connect, create, metadata
+from agentevo.memory.snapshot import Snapshot, take_snapshot
+from agentevo.memory.store import Memory
+
+__all__ = [
+    "Candidate",
+    "Embedder",
+    "Event",
+    "EventKind",
+    "Kind",
+    "Lesson",
+    "LessonError",
+    "LessonNotFoundError",
+    "Memory",
+    "MemoryAccessError",
+    "MemoryUseError",
+    "Mended",
+    "MergeSettings",
+    "MiniLM",
+    "Provenance",
+    "RecallSettings",
+    "Recalled",
+    "SentenceModel",
+    "Snapshot",
+    "Status",
+    "Use",
+    "Utility",
+    "Verdict",
+    "Withholding",
+    "Written",
+    "connect",
+    "count_words",
+    "create",
+    "episode_rng",
+    "history",
+    "lessons",
+    "metadata",
+    "scopes",
+    "take_snapshot",
+    "utilities",
+    "utility",
+]

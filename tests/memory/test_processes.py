@@ -1,0 +1,138 @@
+"""What two processes, or one that was killed, do to a memory."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agentevo.memory import Lesson, Memory, MemoryAccessError, connect, lessons
+
+from .conftest import HashEmbedder
+
+ROOT = Path(__file__).parents[2]
+
+
+def start_child(folder: Path) -> subprocess.Popen[str]:
+    """Start a writing process and wait until it has the memory open."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    child = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("writing_child.py")), str(folder)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "open\n"
+    return child
+
+
+def kill(child: subprocess.Popen[str], *, after: int = 0, wait_s: float = 0) -> dict[str, str]:
+    """Kill a child with SIGKILL, so many acknowledgements and seconds from now.
+
+    Returns:
+        What it had acknowledged: status by lesson id.
+    """
+    assert child.stdout is not None
+    told = "".join(child.stdout.readline() for _ in range(after))
+    time.sleep(wait_s)
+    child.send_signal(signal.SIGKILL)
+    told += child.communicate()[0]
+    whole = [line.split() for line in told.splitlines(keepends=True) if line.endswith("\n")]
+    return {lesson_id: status for lesson_id, status in whole}
+
+
+def test_a_killed_writer_loses_nothing_acknowledged_and_index_and_log_agree(
+    tmp_path: Path,
+) -> None:
+    acknowledged: dict[str, str] = {}
+    for after, wait_s in ((6, 0.0), (5, 0.013), (4, 0.029)):
+        acknowledged |= kill(start_child(tmp_path), after=after, wait_s=wait_s)
+    engine = connect(tmp_path / "log.db")
+    with Memory(engine, tmp_path / "index", "kitchen", HashEmbedder()) as memory:
+        standing = {one.id: one.status for one in memory.lessons}
+        assert len(acknowledged) >= 15
+        assert acknowledged.items() <= standing.items()
+        assert len({one.content_key for one in memory.lessons}) == len(memory.lessons)
+        assert memory.check() == ()
+    engine.dispose()
+
+
+def test_a_second_process_is_refused_and_can_still_read(tmp_path: Path) -> None:
+    child = start_child(tmp_path)
+    engine = connect(tmp_path / "log.db")
+    try:
+        with pytest.raises(MemoryAccessError, match=f"by process {child.pid}.*chroma run --path"):
+            Memory(engine, tmp_path / "index", "kitchen", HashEmbedder())
+        with pytest.raises(MemoryAccessError):
+            Memory(engine, tmp_path / "index", "another scope", HashEmbedder())
+        lessons(engine, "kitchen")
+    finally:
+        kill(child)
+    with Memory(engine, tmp_path / "index", "kitchen", HashEmbedder()) as memory:
+        assert memory.check() == ()
+    engine.dispose()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """Run a Chroma server, and return its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(tmp_path / "s")]
+    process = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+
+
+def test_two_writers_share_a_server_and_read_each_others_lessons(
+    tmp_path: Path, server: str, lesson: Callable[..., Lesson]
+) -> None:
+    engine = connect(tmp_path / "log.db")
+    one = Memory(engine, server, "kitchen", HashEmbedder())
+    other = Memory(engine, server, "kitchen", HashEmbedder())
+    one.insert([lesson("you fry", "use the stove")], who="one")
+    (written,) = other.insert([lesson("you fry", "use the stove", source="t2")], who="other")
+    assert written.outcome == "merged"
+    other.retire(written.lesson.id, who="other", why="x")
+    one.insert([lesson("you roast", "use the oven")], who="one")
+    assert one.check() == other.check() == ()
+    assert one.version == 4
+    assert [found.advice for found, _ in other.search("you fry", 5)] == ["use the oven"]
+    one.close()
+    other.close()
+    engine.dispose()
+
+
+def test_importing_the_memory_loads_neither_a_model_nor_chroma() -> None:
+    code = (
+        "import sys, agentevo.memory\n"
+        "heavy = {'torch', 'chromadb', 'sentence_transformers', 'transformers', 'scipy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
