@@ -135,7 +135,7 @@ class Local:
         if torch.cuda.is_available():
             model = model.to("cuda", torch.bfloat16)
         model.eval()
-        longest = int(model.config.max_position_embeddings)
+        longest = min(model.config.max_position_embeddings, self.tokenizer.model_max_length)
         self.window = min(longest, max_window or longest)
         self.batcher = Batcher(model, self.tokenizer.eos_token_id, self.window, n_slots)
         self._count = lru_cache(maxsize=20_000)(self._count_tokens)

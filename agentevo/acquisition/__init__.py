@@ -1,0 +1,1 @@
+"""Phase 1, experience acquisition: tasks are chosen and played."""

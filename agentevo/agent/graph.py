@@ -1,0 +1,310 @@
+"""One episode as a state machine; who embeds agentevo in a graph of his own starts here.
+
+    recall ─► act ─► observe ─┬─► act …            until the environment ends, or a limit
+                              └─► judge ─┬─► reflect ─► recall      another attempt
+                                         └─► end
+
+`build` returns the compiled graph. Its input is an `Episode` (the run-time context) and an
+empty state; its last state holds the finished attempts. Nodes are plain functions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Protocol, TypedDict
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.tools import BaseTool
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from agentevo.agent import prompts
+from agentevo.agent.context import Turn, first_shown, shown
+from agentevo.agent.tools import call_tool, describe_tools
+from agentevo.benchmarks import Environment, Observation
+from agentevo.experience import Ending, Recall, Step
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where an attempt is cut short."""
+
+    max_steps: int = 100
+    """Calls of the model."""
+    max_tokens: int = 200_000
+    """Prompt and reply tokens over all calls, those read from a cache included."""
+    max_reply_tokens: int = 200
+    """Of one reply."""
+    n_stalled: int = 3
+    """Times in a row that one action may bring the same observation."""
+    n_malformed: int = 3
+    """Replies in a row that may state no action."""
+    reply_timeout_s: float = 300.0
+    """For one reply."""
+
+
+@dataclass(frozen=True)
+class Recollection:
+    """What the memory gave: the facts to be recorded, and the texts to be shown."""
+
+    facts: Recall = Recall()
+    texts: tuple[str, ...] = ()
+
+
+class Recaller(Protocol):
+    """Asks the memory for what helps with a task."""
+
+    def __call__(self, instruction: str, observation: str, episode: str) -> Recollection:
+        """Return lessons for a task as it is first seen; `episode` fixes what is withheld."""
+        ...
+
+
+@dataclass(frozen=True)
+class Episode:
+    """The run-time context of one episode."""
+
+    instruction: str
+    environment: Environment
+    chat: BaseChatModel
+    count_tokens: Callable[[str], int]
+    window: int
+    """Tokens that prompt and reply may have together."""
+    name: str = ""
+    """Fixes, with the number of the attempt, whatever is drawn at random."""
+    limits: Limits = field(default_factory=Limits)
+    recall: Recaller | None = None
+    """None: no memory."""
+    tools: Sequence[BaseTool] = ()
+    n_attempts: int = 1
+    """Attempts at the task; after a failed one the model notes what to do better."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One finished try at the task."""
+
+    steps: tuple[Step, ...]
+    ending: Ending
+    score: float
+    best_score: float
+    success: bool
+    recollection: Recollection
+    reflections: tuple[str, ...]
+    first_observation: str
+
+
+def _extend(old: tuple[Any, ...], new: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    return () if new is None else old + new
+
+
+class State(TypedDict, total=False):
+    """The state of an episode. Updates of `steps` append; None begins anew."""
+
+    observation: Observation
+    first_observation: str
+    recollection: Recollection
+    steps: Annotated[tuple[Step, ...], _extend]
+    attempts: Annotated[tuple[Attempt, ...], _extend]
+    reflections: tuple[str, ...]
+    reply: AIMessage
+    window_start: int
+    n_tokens: int
+    best_score: float
+
+
+async def recall(state: State, runtime: Runtime[Episode]) -> State:
+    """Begin an attempt: reset the environment and ask the memory."""
+    episode = runtime.context
+    observation = await asyncio.to_thread(episode.environment.reset)
+    recollection = Recollection()
+    if episode.recall is not None:
+        name = f"{episode.name}#{len(state.get('attempts', ()))}"
+        recollection = await asyncio.to_thread(
+            episode.recall, episode.instruction, observation.text, name
+        )
+    return {
+        "observation": observation,
+        "first_observation": observation.text,
+        "recollection": recollection,
+        "steps": None,  # type: ignore[typeddict-item]  # begins anew
+        "reflections": state.get("reflections", ()),
+        "window_start": 0,
+        "n_tokens": 0,
+        "best_score": 0.0,
+    }
+
+
+def messages_of(state: State, episode: Episode) -> tuple[list[BaseMessage], int]:
+    """Return the prompt of the next call, and from which step on it shows the dialogue."""
+    system = prompts.ACT_SYSTEM + describe_tools(_tools(episode))
+    first = prompts.task_message(
+        episode.instruction,
+        state["first_observation"],
+        state["recollection"].texts,
+        state["reflections"],
+    )
+    turns = [Turn(step.reply, step.observation, step.keep) for step in state["steps"]]
+    count = episode.count_tokens
+    start = first_shown(
+        turns,
+        state["window_start"],
+        head=count(system) + count(first),
+        budget=episode.window - episode.limits.max_reply_tokens,
+        count=count,
+    )
+    messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(first)]
+    for turn in shown(turns, start):
+        messages += [AIMessage(turn.reply), HumanMessage(turn.observation)]
+    return messages, start
+
+
+async def act(state: State, runtime: Runtime[Episode]) -> State:
+    """Ask the model for the next action."""
+    episode = runtime.context
+    messages, start = messages_of(state, episode)
+    timeout = episode.limits.reply_timeout_s
+    reply = await asyncio.wait_for(episode.chat.ainvoke(messages), timeout)
+    return {"reply": reply, "window_start": start}
+
+
+async def observe(state: State, runtime: Runtime[Episode]) -> State:
+    """Carry out the action: a tool call, or a step of the environment."""
+    episode, message = runtime.context, state["reply"]
+    usage = message.usage_metadata
+    text = str(message.text)
+    reply = prompts.parse_reply(text)
+    before = state["observation"]
+    keep = False
+    if reply.action is None:
+        observation = _said(before, prompts.MALFORMED)
+    elif (result := await call_tool(_tools(episode), reply.action)) is not None:
+        observation = _said(before, result)
+    else:
+        observation = await asyncio.to_thread(episode.environment.step, reply.action)
+        keep = bool(observation.info.get("keep"))
+    step = Step(
+        thought=reply.thought,
+        action=reply.action,
+        observation=observation.text,
+        reward=observation.reward,
+        n_prompt_tokens=usage["input_tokens"] if usage else 0,
+        n_reply_tokens=usage["output_tokens"] if usage else 0,
+        keep=keep,
+        reply=text,
+    )
+    return {
+        "observation": observation,
+        "steps": (step,),
+        "n_tokens": state["n_tokens"] + step.n_prompt_tokens + step.n_reply_tokens,
+        "best_score": max(state["best_score"], observation.score),
+    }
+
+
+def ending(state: State, limits: Limits) -> Ending | None:
+    """Return why the attempt ends here, or None where it goes on."""
+    observation, steps = state["observation"], state["steps"]
+    if observation.success:
+        return "success"
+    if observation.terminated:
+        return "failure"
+    if observation.truncated or len(steps) >= limits.max_steps:
+        return "step_limit"
+    if state["n_tokens"] >= limits.max_tokens:
+        return "budget"
+    if len(steps) >= limits.n_malformed and all(
+        step.action is None for step in steps[-limits.n_malformed :]
+    ):
+        return "malformed"
+    last = steps[-limits.n_stalled :]
+    if len(last) == limits.n_stalled and len({(s.action, s.observation) for s in last}) == 1:
+        return "stalled"
+    return None
+
+
+def judge(state: State, runtime: Runtime[Episode]) -> State:
+    """Close the attempt with its ending and score, as the environment states them."""
+    observation = state["observation"]
+    why = ending(state, runtime.context.limits)
+    assert why is not None
+    attempt = Attempt(
+        steps=state["steps"],
+        ending=why,
+        score=observation.score,
+        best_score=state["best_score"],
+        success=observation.success,
+        recollection=state["recollection"],
+        reflections=state["reflections"],
+        first_observation=state["first_observation"],
+    )
+    return {"attempts": (attempt,)}
+
+
+async def reflect(state: State, runtime: Runtime[Episode]) -> State:
+    """Let the model note what it learned from a failed attempt (working memory).
+
+    Reflexion, Shinn et al. 2023 (arXiv 2303.11366).
+    """
+    episode, attempt = runtime.context, state["attempts"][-1]
+    text = prompts.transcript(
+        [(step.action or "", step.observation) for step in attempt.steps],
+        f"{attempt.ending}, score {attempt.score:.2f}",
+        first=attempt.first_observation,
+    )
+    room = episode.window - episode.limits.max_reply_tokens
+    while episode.count_tokens(text) > room - episode.count_tokens(prompts.DISTILL_SYSTEM) - 16:
+        text = text[len(text) // 4 :]
+    reply = await asyncio.wait_for(
+        episode.chat.ainvoke(
+            [SystemMessage(prompts.DISTILL_SYSTEM), HumanMessage(prompts.distill_message([text]))]
+        ),
+        episode.limits.reply_timeout_s,
+    )
+    notes = [prompts.lesson_line(*pair) for pair in prompts.parse_lessons(str(reply.text))]
+    known = state["reflections"]
+    return {"reflections": known + tuple(note for note in notes if note not in known)}
+
+
+def after_observe(state: State, runtime: Runtime[Episode]) -> Literal["act", "judge"]:
+    """Go on until the attempt ends."""
+    return "act" if ending(state, runtime.context.limits) is None else "judge"
+
+
+def after_judge(state: State, runtime: Runtime[Episode]) -> Literal["reflect", "__end__"]:
+    """Try again after a failure, while attempts are left."""
+    attempts = state["attempts"]
+    done = attempts[-1].success or len(attempts) >= runtime.context.n_attempts
+    return "__end__" if done else "reflect"
+
+
+def _said(before: Observation, text: str) -> Observation:
+    """Return an observation that did not touch the environment."""
+    return Observation(text=text, score=before.score)
+
+
+def _tools(episode: Episode) -> list[BaseTool]:
+    return [*episode.tools, *(t for t in episode.environment.tools if isinstance(t, BaseTool))]
+
+
+def build() -> CompiledStateGraph[State, Episode, State, State]:
+    """Return the compiled graph of an episode.
+
+    Invoke it with an empty state and the episode as context:
+    `await build().ainvoke({}, context=episode, config={"recursion_limit": 1000})`.
+    """
+    graph = StateGraph(State, context_schema=Episode)
+    graph.add_node("recall", recall)
+    graph.add_node("act", act)
+    graph.add_node("observe", observe)
+    graph.add_node("judge", judge)
+    graph.add_node("reflect", reflect)
+    graph.add_edge(START, "recall")
+    graph.add_edge("recall", "act")
+    graph.add_edge("act", "observe")
+    graph.add_conditional_edges("observe", after_observe)
+    graph.add_conditional_edges("judge", after_judge, {"reflect": "reflect", "__end__": END})
+    graph.add_edge("reflect", "recall")
+    return graph.compile()

@@ -1,0 +1,53 @@
+"""How an episode asks the memory: a snapshot's recall as the graph's recaller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agentevo.agent.graph import Recollection
+from agentevo.agent.prompts import lesson_line
+from agentevo.config import MemorySettings
+from agentevo.experience import Recall
+from agentevo.memory import RecallSettings, Snapshot, Withholding, episode_rng
+
+
+@dataclass(frozen=True)
+class SnapshotRecaller:
+    """Recalls from one snapshot of the memory.
+
+    Args:
+        snapshot: the memory as of one version.
+        settings: how much is recalled.
+        count_tokens: counts the tokens of a lesson's text.
+        withhold_rate: chance that a lesson is kept back; 0 wherever an agent is judged.
+    """
+
+    snapshot: Snapshot
+    settings: MemorySettings
+    count_tokens: Callable[[str], int]
+    withhold_rate: float = 0.0
+
+    def __call__(self, instruction: str, observation: str, episode: str) -> Recollection:
+        """Return lessons for a task as it is first seen."""
+        withholding = None
+        if self.withhold_rate > 0:
+            withholding = Withholding(self.withhold_rate, episode_rng(episode))
+        recalled = self.snapshot.recall(
+            (instruction, observation),
+            RecallSettings(
+                n_lessons=self.settings.n_lessons,
+                n_tokens=self.settings.n_tokens,
+                abstain_below=self.settings.abstain_below,
+            ),
+            withholding=withholding,
+            count=self.count_tokens,
+        )
+        texts = tuple(lesson_line(one.situation, one.advice) for one in recalled.injected)
+        facts = Recall(
+            candidates={one.lesson_id: one.relevance for one in recalled.candidates},
+            injected=tuple(one.id for one in recalled.injected),
+            withheld=tuple(one.id for one in recalled.withheld),
+            propensity=recalled.propensity,
+        )
+        return Recollection(facts, texts)

@@ -1,0 +1,185 @@
+"""Plays many episodes at once on one event loop, and says how each ended.
+
+What goes wrong in an episode is an ending of that episode and never stops another. Who
+calls gets each trajectory as soon as it is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from langchain_core.tools import BaseTool
+
+from agentevo.agent.graph import Episode, Limits, Recaller, Recollection, State, build
+from agentevo.backbones.backbone import Backbone
+from agentevo.benchmarks import Benchmark, Task
+from agentevo.experience import Ending, Purpose, Trajectory
+
+compiled = cache(build)
+
+
+@dataclass(frozen=True)
+class Player:
+    """The agent that plays: a backbone, what it remembers, its tools and its limits."""
+
+    backbone: Backbone
+    recall: Recaller | None = None
+    memory_version: int = 0
+    """Version of the memory that `recall` asks; 0 where there is none."""
+    tools: Sequence[BaseTool] = ()
+    limits: Limits = field(default_factory=Limits)
+    temperature: float = 0.0
+    n_attempts: int = 1
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What an episode is played for; it names the episode together with the task."""
+
+    run: str
+    generation: int
+    purpose: Purpose
+    arm: str = ""
+    seed: int = 0
+
+    def episode_id(self, task: Task, attempt: int = 0) -> str:
+        """Return the name of an episode, the same whenever it is played again."""
+        parts = [str(self.generation), self.purpose, self.arm, str(self.seed), task.id]
+        return "/".join(part for part in parts if part) + (f"#{attempt}" if attempt else "")
+
+
+async def play(
+    player: Player, benchmark: Benchmark, task: Task, occasion: Occasion
+) -> list[Trajectory]:
+    """Play one task and return its attempts; an error is the ending of the last one."""
+    began = time.monotonic()
+    name = occasion.episode_id(task)
+    state: State = {}
+    error = ""
+    environment = None
+    try:
+        environment = await asyncio.to_thread(benchmark.open, task)
+        chat = player.backbone.chat(
+            episode=f"{occasion.run}/{name}",
+            temperature=player.temperature,
+            max_tokens=player.limits.max_reply_tokens,
+        )
+        episode = Episode(
+            instruction=task.instruction,
+            environment=environment,
+            chat=chat,
+            count_tokens=player.backbone.count_tokens,
+            window=player.backbone.window,
+            name=f"{occasion.run}/{name}",
+            limits=replace(
+                player.limits,
+                max_steps=min(player.limits.max_steps, benchmark.max_steps(task)),
+            ),
+            recall=player.recall,
+            tools=player.tools,
+            n_attempts=player.n_attempts,
+        )
+        n_nodes = (2 * episode.limits.max_steps + 4) * player.n_attempts
+        config = {"recursion_limit": n_nodes + 10}
+        async for update in compiled().astream(
+            state, context=episode, config=config, stream_mode="values"  # type: ignore[arg-type]
+        ):
+            state = update  # type: ignore[assignment]
+    except Exception as caught:
+        error = f"{type(caught).__name__}: {caught}"
+    finally:
+        if environment is not None:
+            await asyncio.to_thread(environment.close)
+    return _trajectories(player, task, occasion, state, error, time.monotonic() - began)
+
+
+def _trajectories(
+    player: Player, task: Task, occasion: Occasion, state: State, error: str, seconds: float
+) -> list[Trajectory]:
+    found: list[Trajectory] = []
+
+    def add(
+        *, steps: tuple, ending: Ending, score: float, best: float, success: bool,  # type: ignore[type-arg]
+        recollection: Recollection, reflections: tuple[str, ...], first: str, error: str = "",
+    ) -> None:  # fmt: skip
+        attempt = len(found)
+        found.append(
+            Trajectory(
+                id=occasion.episode_id(task, attempt),
+                task_id=task.id,
+                benchmark=task.benchmark,
+                split=task.split,
+                difficulty=task.difficulty,
+                instruction=task.instruction,
+                first_observation=first,
+                purpose=occasion.purpose,
+                generation=occasion.generation,
+                attempt=attempt,
+                arm=occasion.arm,
+                steps=steps,
+                ending=ending,
+                score=score,
+                best_score=best,
+                success=success,
+                seed=occasion.seed,
+                recall=recollection.facts,
+                lessons=recollection.texts,
+                reflections=reflections,
+                memory_version=player.memory_version,
+                adapter=player.backbone.adapter,
+                error=error,
+                seconds=seconds,
+            )
+        )
+
+    for done in state.get("attempts", ()):
+        add(
+            steps=done.steps, ending=done.ending, score=done.score, best=done.best_score,
+            success=done.success, recollection=done.recollection, reflections=done.reflections,
+            first=done.first_observation,
+        )  # fmt: skip
+    if error:
+        observation = state.get("observation")
+        add(
+            steps=state.get("steps", ()), ending="error",
+            score=observation.score if observation else 0.0,
+            best=state.get("best_score", 0.0), success=False,
+            recollection=state.get("recollection", Recollection()),
+            reflections=state.get("reflections", ()),
+            first=state.get("first_observation", ""), error=error,
+        )  # fmt: skip
+    return found
+
+
+async def play_all(
+    player: Player,
+    benchmark: Benchmark,
+    tasks: Sequence[Task],
+    occasion: Occasion,
+    *,
+    n_at_once: int = 32,
+) -> AsyncIterator[list[Trajectory]]:
+    """Play many tasks, `n_at_once` at a time; yield the attempts of each as it ends."""
+    waiting = iter(tasks)
+    running: set[asyncio.Task[list[Trajectory]]] = set()
+
+    def fill() -> None:
+        while len(running) < n_at_once and (task := next(waiting, None)) is not None:
+            running.add(asyncio.create_task(play(player, benchmark, task, occasion)))
+
+    fill()
+    try:
+        while running:
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            running -= done
+            fill()
+            for finished in done:
+                yield finished.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,248 @@
+"""What a run may set: one frozen model a component, recipes, budgets, and how they merge.
+
+The order is recipe, budget, the user's file, `--set`; later ones win. An unknown key is an
+error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Budget = Literal["small", "medium", "large"]
+
+
+class ConfigError(Exception):
+    """A setting that does not exist or cannot be so; the user can mend it."""
+
+
+class Settings(BaseModel):
+    """A component's settings: frozen, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AgentSettings(Settings):
+    """How an episode is played."""
+
+    max_steps: int = Field(100, ge=1)
+    """Calls of the model; the benchmark's own limit counts too."""
+    max_tokens: int = Field(400_000, ge=1)
+    """Of all prompts and replies of an attempt together."""
+    max_reply_tokens: int = Field(160, ge=8)
+    """Of one reply."""
+    n_stalled: int = Field(3, ge=2)
+    """Times in a row that an action may bring the same observation."""
+    n_malformed: int = Field(3, ge=1)
+    """Replies in a row that may state no action."""
+    reply_timeout_s: float = Field(300.0, gt=0)
+    """For one reply, in seconds."""
+    n_at_once: int = Field(32, ge=1)
+    """Episodes played side by side."""
+    tools: tuple[str, ...] = ()
+    """Names of registered tools, or `file.py:name`."""
+
+
+class AcquisitionSettings(Settings):
+    """Phase 1: which tasks are played, and how."""
+
+    tasks: str = "fresh"
+    """Strategy that chooses the training tasks of a generation."""
+    n_tasks_per_level: int = Field(6, ge=1)
+    n_attempts: int = Field(1, ge=1)
+    """Attempts at each task; after a failed one the model notes what to do better."""
+    temperature: float = Field(1.0, ge=0)
+
+
+class RefinementSettings(Settings):
+    """Phase 2: what is kept, and how lessons are made of it."""
+
+    filters: tuple[str, ...] = ("success", "near_duplicate", "held_out")
+    """Strategies that traces for training pass in this order."""
+    lessons_from: tuple[Literal["success", "failure", "contrast"], ...] = (
+        "success",
+        "failure",
+        "contrast",
+    )
+    """Kinds of transcripts that lessons are distilled from."""
+    n_words: int = Field(24, ge=4)
+    """Words of each observation that the distiller reads."""
+    min_support: int = Field(1, ge=1)
+    """Episodes of a generation that must show a lesson before it is stored."""
+
+
+class MemorySettings(Settings):
+    """Phase 3, in context: lessons in the prompt."""
+
+    enabled: bool = True
+    n_lessons: int = Field(8, ge=1)
+    """Most lessons in a prompt."""
+    n_tokens: int = Field(200, ge=1)
+    """Most tokens of lessons in a prompt."""
+    abstain_below: float = Field(0.15, ge=-1, le=1)
+    """Recall nothing where the best lesson's cosine similarity is lower."""
+    withhold_rate: float = Field(0.15, ge=0, lt=1)
+    """Chance that a lesson is kept back in acquisition, to measure what it is worth."""
+    retire_level: float = Field(0.99, gt=0.5, lt=1)
+    """Confidence at which a harmful lesson is retired."""
+
+
+class WeightSettings(Settings):
+    """Phase 3, in weights: training on what succeeded."""
+
+    trainer: str = "none"
+    """Strategy: `sft`, or `none`."""
+    mode: Literal["lora", "full"] = "lora"
+    lessons: Literal["strip", "keep"] = "strip"
+    """Whether lessons are taken out of the prompts that are trained on."""
+    rank: int = Field(16, ge=1)
+    """Of LoRA."""
+    lr: float = Field(1e-3, gt=0)
+    n_epochs: float = Field(3, gt=0)
+    tokens_per_step: int = Field(8192, ge=256)
+    replay_share: float = Field(0.3, ge=0, lt=1)
+    """Share of the training traces that come from earlier generations."""
+    max_traces: int = Field(120, ge=1)
+    min_traces: int = Field(4, ge=1)
+    """With fewer traces nothing is trained."""
+
+
+class EvaluationSettings(Settings):
+    """Phase 4: what decides, and what is reported."""
+
+    n_gate_per_level: int = Field(3, ge=1)
+    """Validation tasks of each level that the gate plays."""
+    n_test_per_level: int = Field(5, ge=0)
+    """Test tasks of each level in the report; 0: no report on the test split."""
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    """Rate of false promotions that is allowed, one-sided."""
+
+
+class RunConfig(Settings):
+    """All settings of a run."""
+
+    benchmark: str = "textworld-cooking"
+    backbone: str = "seed"
+    recipe: str = "default"
+    budget: Budget = "small"
+    levels: tuple[int, ...] | None = None
+    """None: all levels of the benchmark."""
+    n_generations: int = Field(2, ge=0)
+    seed: int = 0
+    """Draws tasks and sampling."""
+    agent: AgentSettings = AgentSettings()
+    acquisition: AcquisitionSettings = AcquisitionSettings()
+    refinement: RefinementSettings = RefinementSettings()
+    memory: MemorySettings = MemorySettings()
+    weights: WeightSettings = WeightSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+
+
+BUDGETS: dict[Budget, dict[str, Any]] = {
+    "small": {
+        "n_generations": 2,
+        "acquisition": {"n_tasks_per_level": 6},
+        "weights": {"max_traces": 80, "n_epochs": 3},
+        "evaluation": {"n_gate_per_level": 3, "n_test_per_level": 5},
+    },
+    "medium": {
+        "n_generations": 4,
+        "acquisition": {"n_tasks_per_level": 16},
+        "weights": {"max_traces": 300, "n_epochs": 4},
+        "evaluation": {"n_gate_per_level": 6, "n_test_per_level": 10},
+    },
+    "large": {
+        "n_generations": 8,
+        "acquisition": {"n_tasks_per_level": 40},
+        "weights": {"max_traces": 1000, "n_epochs": 4},
+        "evaluation": {"n_gate_per_level": 15, "n_test_per_level": 25},
+    },
+}
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `over` merged over it, table by table."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def make(*layers: Mapping[str, Any]) -> RunConfig:
+    """Merge layers of settings, the later over the earlier, and check them.
+
+    Raises:
+        ConfigError: a key is unknown or a value is not allowed.
+    """
+    data: dict[str, Any] = {}
+    for layer in layers:
+        data = merge(data, layer)
+    try:
+        return RunConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"{path}: {first['msg']} (got {first['input']!r})"
+    near = get_close_matches(path, known_keys(), n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"there is no setting {path!r}{hint}"
+
+
+def known_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
+    """Return every setting by its dotted name."""
+    keys = []
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += known_keys(kind, f"{prefix}{name}.")
+        else:
+            keys.append(f"{prefix}{name}")
+    return keys
+
+
+def parse_set(assignments: Sequence[str]) -> dict[str, Any]:
+    """Read `--set a.b=value` assignments; values are TOML, and a bare word is a string.
+
+    Raises:
+        ConfigError: an assignment has no `=`.
+    """
+    data: dict[str, Any] = {}
+    for assignment in assignments:
+        key, sign, text = assignment.partition("=")
+        if not sign:
+            raise ConfigError(f"--set wants key=value, not {assignment!r}")
+        try:
+            value = tomllib.loads(f"v = {text}")["v"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        nested: dict[str, Any] = {key.strip().split(".")[-1]: value}
+        for part in reversed(key.strip().split(".")[:-1]):
+            nested = {part: nested}
+        data = merge(data, nested)
+    return data
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: it is not there or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from None

@@ -1,0 +1,173 @@
+"""Lessons from trajectories: one call of a model reads a batch and writes what was learned.
+
+Sources are single successes, single failures, and a success beside a failure of one task
+(ExpeL, Zhao et al. 2023, arXiv 2308.10144). A lesson that only repeats the task at hand is
+refused: it must be of use elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langchain_core.messages import HumanMessage, SystemMessage
+
+from agentevo.agent import prompts
+from agentevo.backbones.backbone import Backbone
+from agentevo.config import RefinementSettings
+from agentevo.experience import Trajectory
+
+PROMPT_HASH = hashlib.sha256(prompts.DISTILL_SYSTEM.encode()).hexdigest()[:12]
+MAX_REPLY_TOKENS = 300
+MAX_SHARE = 0.5  # of the backbone's window that one batch's transcripts may fill
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A lesson as a distiller wrote it, with the episodes that it was read from."""
+
+    situation: str
+    advice: str
+    sources: tuple[str, ...]
+    """Ids of trajectories."""
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What a distillation came to."""
+
+    drafts: tuple[Draft, ...]
+    refused: tuple[tuple[str, str], ...]
+    """Lessons that were not taken, each with the reason."""
+    n_calls: int
+    n_prompt_tokens: int
+    n_reply_tokens: int
+
+
+def group(trajectories: Sequence[Trajectory], sources: Sequence[str]) -> list[list[Trajectory]]:
+    """Return what is to be read together: pairs of one task, and single episodes."""
+    by_task: dict[str, list[Trajectory]] = defaultdict(list)
+    for one in trajectories:
+        if one.steps:
+            by_task[one.task_id].append(one)
+    groups: list[list[Trajectory]] = []
+    for episodes in by_task.values():
+        wins = [one for one in episodes if one.success]
+        losses = [one for one in episodes if not one.success]
+        if "contrast" in sources and wins and losses:
+            groups.append([losses[-1], wins[0]])
+            wins, losses = wins[1:], losses[:-1]
+        groups += [[one] for one in wins if "success" in sources]
+        groups += [[one] for one in losses if "failure" in sources]
+    return groups
+
+
+def transcript_of(trajectory: Trajectory, n_words: int, fits: int, backbone: Backbone) -> str:
+    """Return a transcript of at most `fits` tokens; steps that changed nothing go first."""
+    steps = [(step.action or "(no action)", step.observation) for step in trajectory.steps]
+    outcome = f"{'success' if trajectory.success else 'failure'}, score {trajectory.score:.2f}"
+    order = sorted(
+        range(len(steps)),
+        key=lambda i: (trajectory.steps[i].reward > 0, i >= len(steps) - 4, i < 4, i),
+    )  # the least telling first
+    left = set(order)
+    for i in [None, *order]:
+        left.discard(-1 if i is None else i)
+        shown = [steps[j] for j in sorted(left)]
+        text = prompts.transcript(
+            shown, outcome, first=trajectory.first_observation, n_words=n_words
+        )
+        if backbone.count_tokens(text) <= fits:
+            return text
+    return prompts.clip(outcome, n_words)
+
+
+async def distill(
+    trajectories: Sequence[Trajectory], backbone: Backbone, settings: RefinementSettings
+) -> Distilled:
+    """Read lessons from trajectories with a backbone, at temperature 0."""
+    room = int(MAX_SHARE * backbone.window)
+    batches = _batches(group(trajectories, settings.lessons_from), room, backbone, settings)
+    chats = [
+        backbone.chat(episode=f"distill/{i % 32}", temperature=0.0, max_tokens=MAX_REPLY_TOKENS)
+        for i in range(len(batches))
+    ]
+    replies = await asyncio.gather(
+        *(
+            chat.ainvoke(
+                [
+                    SystemMessage(prompts.DISTILL_SYSTEM),
+                    HumanMessage(prompts.distill_message([text for _, text in batch])),
+                ]
+            )
+            for chat, batch in zip(chats, batches, strict=True)
+        )
+    )
+    sources: dict[tuple[str, str], list[str]] = defaultdict(list)
+    refused: dict[tuple[str, str], str] = {}
+    for batch, reply in zip(batches, replies, strict=True):
+        episodes = [episode for group_, _ in batch for episode in group_]
+        for pair in prompts.parse_lessons(str(reply.text)):
+            why = too_particular(*pair, episodes)
+            if why:
+                refused[pair] = why
+            else:
+                sources[pair] += [episode.id for episode in episodes]
+    drafts = []
+    for pair, ids in sources.items():
+        if len(set(ids)) < settings.min_support:
+            refused[pair] = f"seen in {len(set(ids))} episodes of {settings.min_support}"
+        else:
+            drafts.append(Draft(*pair, tuple(dict.fromkeys(ids))))
+    usage = [reply.usage_metadata for reply in replies if reply.usage_metadata]
+    return Distilled(
+        drafts=tuple(drafts),
+        refused=tuple((prompts.lesson_line(*pair), why) for pair, why in refused.items()),
+        n_calls=len(batches),
+        n_prompt_tokens=sum(one["input_tokens"] for one in usage),
+        n_reply_tokens=sum(one["output_tokens"] for one in usage),
+    )
+
+
+def _batches(
+    groups: Sequence[list[Trajectory]], room: int, backbone: Backbone, settings: RefinementSettings
+) -> list[list[tuple[list[Trajectory], str]]]:
+    """Fill batches of groups up to `room` tokens of transcripts."""
+    batches: list[list[tuple[list[Trajectory], str]]] = []
+    used = room
+    for episodes in groups:
+        text = "\n\n".join(
+            transcript_of(one, settings.n_words, room // len(episodes), backbone)
+            for one in episodes
+        )
+        size = backbone.count_tokens(text)
+        if used + size > room:
+            batches.append([])
+            used = 0
+        batches[-1].append((episodes, text))
+        used += size
+    return batches
+
+
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+def too_particular(situation: str, advice: str, episodes: Sequence[Trajectory]) -> str:
+    """Return why a lesson is of no use beyond its episodes, or nothing.
+
+    It only repeats the task where it states a command as it was given, or says hardly more
+    than the task's own instruction does.
+    """
+    words = set(_WORD.findall(f"{situation} {advice}".lower()))
+    commands = {" ".join((step.action or "").split()).lower() for e in episodes for step in e.steps}
+    if advice.lower().rstrip(".") in commands:
+        return "a command of the episode itself"
+    for episode in episodes:
+        told = set(_WORD.findall(episode.instruction.lower()))
+        if words and len(words & told) / len(words) > 0.8:
+            return "it repeats the task"
+    return ""

@@ -1,0 +1,49 @@
+"""The one door by which a recipe finds what fills a slot: ours, a plugin's, or a file's."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TypeVar
+
+from agentevo.config import ConfigError
+
+GROUP = "agentevo.strategies"
+
+T = TypeVar("T")
+
+
+def find(slot: str, name: str, ours: Mapping[str, T]) -> T:
+    """Return the strategy of a slot.
+
+    Args:
+        slot: for example `refinement.filters`; plugins register `slot:name` as entry points.
+        name: a name, or `path/to/file.py:name`.
+        ours: the strategies that come with agentevo.
+
+    Raises:
+        ConfigError: there is no such strategy.
+    """
+    if name in ours:
+        return ours[name]
+    if ".py:" in name:
+        path, _, attribute = name.rpartition(":")
+        spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+        if spec is None or spec.loader is None or not Path(path).exists():
+            raise ConfigError(f"there is no file {path}")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        if not hasattr(module, attribute):
+            raise ConfigError(f"{path} defines no {attribute!r}")
+        return getattr(module, attribute)  # type: ignore[no-any-return]
+    plugins = {p.name.removeprefix(f"{slot}:"): p for p in entry_points(group=GROUP)
+               if p.name.startswith(f"{slot}:")}  # fmt: skip
+    if name in plugins:
+        return plugins[name].load()  # type: ignore[no-any-return]
+    known = sorted([*ours, *plugins])
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(f"{slot}: there is no {name!r}{hint} (known: {', '.join(known)})")

@@ -1,0 +1,26 @@
+"""Benchmarks: named families of tasks, and the environments they are played in.
+
+Stands alone: imports nothing else of agentevo. Importing it imports no game engine.
+"""
+
+from agentevo.benchmarks.benchmark import Benchmark, Progress
+from agentevo.benchmarks.checker import Finding, check
+from agentevo.benchmarks.errors import BenchmarkError
+from agentevo.benchmarks.registry import load, names
+from agentevo.benchmarks.task import JSON, SPLITS, Environment, Observation, Split, Task
+
+__all__ = [
+    "JSON",
+    "SPLITS",
+    "Benchmark",
+    "BenchmarkError",
+    "Environment",
+    "Finding",
+    "Observation",
+    "Progress",
+    "Split",
+    "Task",
+    "check",
+    "load",
+    "names",
+]

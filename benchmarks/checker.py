@@ -1,0 +1,196 @@
+"""Tests any benchmark against what its protocol promises, without a model.
+
+What it finds is data: `agentevo benchmarks check` prints it, the tests assert it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+from agentevo.benchmarks.benchmark import Benchmark
+from agentevo.benchmarks.task import SPLITS, Observation, Task
+
+_IDLE = "look"
+_N_COMPARED = 50
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check."""
+
+    check: str
+    subject: str
+    """The task's id, or the benchmark's name."""
+    ok: bool
+    message: str
+    """What was seen."""
+
+
+def check(
+    benchmark: Benchmark, n_per_level: int = 1, *, levels: Sequence[int] | None = None
+) -> list[Finding]:
+    """Return one finding per check, first of the benchmark, then of sample tasks.
+
+    The tasks are the first `n_per_level` of each level, the splits taken in turn. A check that
+    raises is a finding too: a plugin's fault must not hide the others'.
+    """
+    findings = [
+        _finding(name, benchmark.name, partial(rule, benchmark))
+        for name, rule in _OF_BENCHMARKS.items()
+    ]
+    for task in _sample(benchmark, n_per_level, levels):
+        findings += [
+            _finding(name, task.id, partial(rule, benchmark, task))
+            for name, rule in _OF_TASKS.items()
+        ]
+    return findings
+
+
+def _sample(benchmark: Benchmark, n_per_level: int, levels: Sequence[int] | None) -> list[Task]:
+    by_split = [benchmark.tasks(split, n_per_level, levels=levels) for split in SPLITS]
+    return [rows[i % len(rows)] for i, rows in enumerate(zip(*by_split, strict=True))]
+
+
+def _finding(name: str, subject: str, rule: Callable[[], str | None]) -> Finding:
+    try:
+        fault = rule()
+    except Exception as error:  # a benchmark may be anybody's code
+        fault = f"{type(error).__name__}: {error}"
+    return Finding(name, subject, ok=fault is None, message=fault or "as promised")
+
+
+def _describes_itself(benchmark: Benchmark) -> str | None:
+    fields = ("name", "description", "licence", "source", "levels")
+    empty = [name for name in fields if not getattr(benchmark, name)]
+    return f"says nothing of: {', '.join(empty)}" if empty else None
+
+
+def _has_stable_fingerprint(benchmark: Benchmark) -> str | None:
+    first, second = benchmark.fingerprint(), benchmark.fingerprint()
+    return None if first and first == second else f"{first!r}, then {second!r}"
+
+
+def _has_stable_tasks(benchmark: Benchmark) -> str | None:
+    for split in SPLITS:
+        three = benchmark.tasks(split, 3)
+        if three != benchmark.tasks(split, 3):
+            return f"{split}: the same request gave other tasks"
+        pieces = benchmark.tasks(split, 1) + benchmark.tasks(split, 2, start=1)
+        if {task.id for task in three} != {task.id for task in pieces}:
+            return f"{split}: n_per_level and start do not cut one and the same sequence"
+        if any(task.split != split or task.benchmark != benchmark.name for task in three):
+            return f"{split}: a task names another split or benchmark"
+    return None
+
+
+def _keeps_splits_apart(benchmark: Benchmark) -> str | None:
+    seen: dict[object, str] = {}
+    for split in SPLITS:
+        for task in benchmark.tasks(split, _N_COMPARED):
+            for key in (task.id, (task.instruction, task.seed, task.difficulty, repr(task.data))):
+                if key in seen:
+                    return f"{task.id} is the same as {seen[key]}"
+                seen[key] = task.id
+    return None
+
+
+def _is_won_by_gold(benchmark: Benchmark, task: Task) -> str | None:
+    gold = benchmark.gold(task)
+    if gold is None:
+        return None
+    if len(gold) > benchmark.max_steps(task):
+        return f"gold takes {len(gold)} steps, {benchmark.max_steps(task)} are allowed"
+    last = list(_play(benchmark, task, gold))[-1]
+    if not (last.success and last.terminated and last.score == 1.0):
+        return f"gold ends with score {last.score}, success {last.success}: {last.text[-100:]!r}"
+    return None
+
+
+def _is_not_won_by_idling(benchmark: Benchmark, task: Task) -> str | None:
+    seen = list(_play(benchmark, task, [_IDLE] * benchmark.max_steps(task)))
+    if seen[-1].success or seen[-1].score >= 1.0:
+        return f"{_IDLE!r} alone reaches score {seen[-1].score}"
+    return None if seen[-1].done else "the episode goes on after max_steps"
+
+
+def _resets_alike(benchmark: Benchmark, task: Task) -> str | None:
+    with closing(benchmark.open(task)) as one, closing(benchmark.open(task)) as other:
+        first = one.reset()
+        one.step(_IDLE)
+        again, elsewhere = one.reset(), other.reset()
+    return None if first == again == elsewhere else "reset gave different first observations"
+
+
+def _plays_side_by_side(benchmark: Benchmark, task: Task) -> str | None:
+    actions = benchmark.gold(task) or [_IDLE] * 3
+    alone = list(_play(benchmark, task, actions))
+    beside = []
+    with closing(benchmark.open(task)) as idler:
+        idler.reset()
+        for observation in _play(benchmark, task, actions):
+            beside.append(observation)
+            if idler.step(_IDLE).done:
+                idler.reset()
+    if alone != beside:
+        return "another episode of the same task changed this one"
+    if benchmark.thread_safe:
+        with ThreadPoolExecutor(4) as threads:
+            runs = threads.map(lambda _: list(_play(benchmark, task, actions)), range(4))
+            if any(run != alone for run in runs):
+                return "says it is thread-safe, but episodes in threads differ"
+    return None
+
+
+def _hides_gold(benchmark: Benchmark, task: Task) -> str | None:
+    gold = benchmark.gold(task)
+    if not gold or len(gold) < 2:
+        return None
+    with closing(benchmark.open(task)) as environment:
+        first = environment.reset()
+    shown = " ".join([task.instruction, first.text, repr(task.data), repr(first.info)])
+    if all(action in shown for action in gold):
+        return "every gold action can be read before the first step"
+    return None
+
+
+def _states_right_bounds(benchmark: Benchmark, task: Task) -> str | None:
+    actions = benchmark.gold(task) or [_IDLE] * 3
+    seen = list(_play(benchmark, task, actions))
+    promised = task.data.get("max_points")
+    if promised is not None and any(o.info.get("max_points") != promised for o in seen):
+        return f"the task promises {promised} points at most, the game {seen[0].info}"
+    if any(not 0.0 <= o.score <= 1.0 for o in seen):
+        return "a score is outside 0..1"
+    if abs(sum(o.reward for o in seen) - seen[-1].score) > 1e-9:
+        return "the rewards do not add up to the score"
+    return None
+
+
+def _play(benchmark: Benchmark, task: Task, actions: Sequence[str]) -> Iterator[Observation]:
+    """Yield the first observation and one per action, until the episode ends."""
+    with closing(benchmark.open(task)) as environment:
+        observation = environment.reset()
+        yield observation
+        for action in actions:
+            if observation.done:
+                return
+            observation = environment.step(action)
+            yield observation
+
+
+_OF_BENCHMARKS: dict[str, Callable[[Benchmark], str | None]] = {
+    "describes itself": _describes_itself,
+    "fingerprint is stable": _has_stable_fingerprint,
+    "tasks are stable": _has_stable_tasks,
+    "splits are disjoint": _keeps_splits_apart,
+}
+_OF_TASKS: dict[str, Callable[[Benchmark, Task], str | None]] = {
+    "gold wins": _is_won_by_gold,
+    "idling does not win": _is_not_won_by_idling,
+    "reset is deterministic": _resets_alike,
+    "episodes do not touch": _plays_side_by_side,
+    "gold stays hidden": _hides_gold,
+    "scores are in bounds": _states_right_bounds,
+}

@@ -1,0 +1,129 @@
+"""Finds benchmarks by name or by `path/to/file.py:name`; ours and anybody's by the same door.
+
+A name leads, through the entry point group `agentevo.benchmarks`, to a Benchmark or to a
+function that returns one and takes its options as keywords. Nothing is imported before `load`.
+"""
+
+import difflib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from hashlib import sha256
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+from agentevo.benchmarks.benchmark import Benchmark
+from agentevo.benchmarks.errors import BenchmarkError
+from agentevo.benchmarks.task import JSON
+
+GROUP = "agentevo.benchmarks"
+
+# pyproject.toml declares the same three; here they are also found in a bare checkout.
+BUILT_IN = {
+    "textworld-cooking": "agentevo.benchmarks.textworld.benchmark:cooking",
+    "textworld-treasure-hunter": "agentevo.benchmarks.textworld.benchmark:treasure_hunter",
+    "textworld-coin-collector": "agentevo.benchmarks.textworld.benchmark:coin_collector",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return every known name, sorted."""
+    return tuple(sorted(_entry_points()))
+
+
+def load(name: str, **options: JSON) -> Benchmark:
+    """Return the benchmark of that name.
+
+    Args:
+        name: A registered name, or `path/to/file.py:name`.
+        **options: Passed to the function behind the name; e.g. `max_steps=100`.
+
+    Raises:
+        BenchmarkError: The name, the file or an option is unknown, a package is missing, or
+            what was found is no benchmark.
+    """
+    if ".py:" in name:
+        found = _from_file(name)
+    else:
+        known = _entry_points()
+        if name not in known:
+            raise BenchmarkError(f"unknown benchmark {name!r}{_suggest(name, known)}")
+        found = _from_entry_point(known[name])
+    return _build(name, found, options)
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    """Return the entry points by name, the built-ins among them."""
+    known = {name: EntryPoint(name, value, GROUP) for name, value in BUILT_IN.items()}
+    for point in entry_points(group=GROUP):
+        ours = known.get(point.name)
+        if ours is not None and ours.value != point.value:
+            raise BenchmarkError(
+                f"two packages declare the benchmark {point.name!r}: {ours.value} and {point.value}"
+            )
+        known[point.name] = point
+    return known
+
+
+def _from_entry_point(point: EntryPoint) -> object:
+    try:
+        found: object = point.load()
+    except (ImportError, AttributeError) as error:
+        raise BenchmarkError(f"benchmark {point.name!r} cannot be loaded: {error}") from error
+    return found
+
+
+def _from_file(name: str) -> object:
+    text, _, attribute = name.rpartition(":")
+    path = Path(text).expanduser().resolve()
+    if not path.is_file():
+        raise BenchmarkError(f"no file {text!r} for the benchmark {name!r}")
+    module = _import_file(path)
+    if not hasattr(module, attribute):
+        public = [key for key in vars(module) if not key.startswith("_")]
+        raise BenchmarkError(f"{text} has no {attribute!r}{_suggest(attribute, public)}")
+    return getattr(module, attribute)
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file under a name of its own, once per process."""
+    key = f"agentevo_benchmark_{sha256(str(path).encode()).hexdigest()[:12]}"
+    if key in sys.modules:
+        return sys.modules[key]
+    spec = importlib.util.spec_from_file_location(key, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module  # dataclasses and pickle look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[key]
+        raise
+    return module
+
+
+def _build(name: str, found: object, options: dict[str, JSON]) -> Benchmark:
+    if isinstance(found, Benchmark) and not isinstance(found, type):
+        if options:
+            raise BenchmarkError(f"benchmark {name!r} takes no options, got {', '.join(options)}")
+        return found
+    if not callable(found):
+        raise BenchmarkError(f"{name!r} is a {type(found).__name__}, not a benchmark")
+    try:
+        built: object = found(**options)
+    except TypeError as error:
+        if not options:
+            raise
+        raise BenchmarkError(f"benchmark {name!r}: {error}") from error
+    if not isinstance(built, Benchmark):
+        raise BenchmarkError(f"{name!r} returned a {type(built).__name__}, not a benchmark")
+    return built
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    return f"{hint} There are: {', '.join(choices) or 'none'}"
