@@ -22,10 +22,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agentevo.agent import prompts
-from agentevo.agent.context import Turn, first_shown, shown
 from agentevo.agent.tools import call_tool, describe_tools
 from agentevo.benchmarks import Environment, Observation
+from agentevo.dialogue import prompts
+from agentevo.dialogue.context import Turn, first_shown, shown
 from agentevo.experience import Ending, Recall, Step
 
 

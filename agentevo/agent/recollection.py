@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agentevo.agent.graph import Recollection
-from agentevo.agent.prompts import lesson_line
 from agentevo.config import MemorySettings
+from agentevo.dialogue.prompts import lesson_line
 from agentevo.experience import Recall
 from agentevo.memory import RecallSettings, Snapshot, Withholding, episode_rng
 

@@ -256,8 +256,9 @@ def _keyed(outcomes: Sequence[Outcome], arm: str) -> dict[tuple[str, int], Outco
     for one in outcomes:
         if not 0 <= one.score <= 1:
             raise GateError(f"task {one.task_id!r} has score {one.score}, which is not in 0..1")
-        if keyed.setdefault((one.task_id, one.seed), one) is not one:
+        if (one.task_id, one.seed) in keyed:
             raise GateError(f"the {arm} ran task {one.task_id!r} with seed {one.seed} twice")
+        keyed[one.task_id, one.seed] = one
     return keyed
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, comb, log, sqrt
+from fractions import Fraction
+from math import ceil, lcm, log, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 N_RESAMPLES = 10_000
 SEED = 0
-_MAX_SUMS = 100_000
-"""Beyond so many different sums, `sign_flip` draws at random."""
-_DIGITS = 9
-"""Sums that agree to so many decimals are one sum: scores are fractions of small maxima."""
+_SLACK = 1e-9
+"""Values that differ by less are equal: scores are fractions of small maxima."""
+_MAX_ENUMERATED = 16
+_MAX_LATTICE = 100_000_000
+"""Additions, about 0.1 s; beyond, `sign_flip` draws at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +96,14 @@ def mcnemar(incumbent: Sequence[bool], candidate: Sequence[bool]) -> PValues:
     )
 
 
-def sign_flip(differences: ArrayLike, *, n_draws: int = 100_000, seed: int = SEED) -> PValues:
+def sign_flip(differences: ArrayLike, *, n_draws: int = 20_000, seed: int = SEED) -> PValues:
     """Return the paired permutation test of a mean difference (Fisher 1935, The Design §21).
 
     Under no difference every sign is as likely as its opposite. The distribution of the sum is
-    exact, built difference by difference, as long as it has few different values, which is so
-    for graded scores; otherwise signs are drawn, and the observed ones counted among the draws,
-    so that the test keeps its level (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585).
+    exact where there are at most 16 differences other than zero, and where they are fractions
+    with a common denominator, as graded scores are. Otherwise signs are drawn, and the observed
+    ones counted among the draws, so that the test keeps its level (Phipson and Smyth 2010,
+    doi:10.2202/1544-6115.1585).
 
     Args:
         differences: One for each independent unit, shape (n,).
@@ -108,36 +111,47 @@ def sign_flip(differences: ArrayLike, *, n_draws: int = 100_000, seed: int = SEE
         seed: Of the draws.
     """
     values = _finite(differences)
-    sizes, counts = np.unique(np.round(np.abs(values), _DIGITS), return_counts=True)
-    observed, slack = float(values.sum()), 10.0**-_DIGITS * (len(values) + 1)
-    sums, weights = np.zeros(1), np.ones(1)
-    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
-        if size == 0:
-            continue
-        steps = size * (2 * np.arange(count + 1) - count)
-        chances = np.array([comb(count, k) / 2**count for k in range(count + 1)])
-        if len(sums) * len(steps) > 20 * _MAX_SUMS:
-            return _drawn_sign_flip(sizes, counts, observed, slack, n_draws, seed)
-        every = np.round(np.add.outer(sums, steps).ravel(), _DIGITS)
-        sums, place = np.unique(every, return_inverse=True)
-        weights = np.bincount(place, weights=np.multiply.outer(weights, chances).ravel())
-        if len(sums) > _MAX_SUMS:
-            return _drawn_sign_flip(sizes, counts, observed, slack, n_draws, seed)
+    values = values[np.abs(values) > _SLACK]
+    sizes, observed = np.abs(values), float(values.sum())
+    if len(sizes) <= _MAX_ENUMERATED:
+        sums = np.zeros(1)
+        for size in sizes.tolist():
+            sums = np.concatenate([sums - size, sums + size])
+        weights = np.full(len(sums), 0.5 ** len(sizes))
+    elif (steps := _on_lattice(sizes)) is not None:
+        sums, weights = _lattice_sums(sizes, steps)
+    else:
+        signs = 2 * np.random.default_rng(seed).integers(0, 2, (n_draws, len(sizes))) - 1
+        sums = np.append(signs @ sizes, observed)
+        weights = np.full(n_draws + 1, 1 / (n_draws + 1))
+    slack = _SLACK * (len(sizes) + 1)
     return PValues(
         greater=min(1.0, float(weights[sums >= observed - slack].sum())),
         less=min(1.0, float(weights[sums <= observed + slack].sum())),
     )
 
 
-def _drawn_sign_flip(
-    sizes: Floats, counts: NDArray[np.intp], observed: float, slack: float, n_draws: int, seed: int
-) -> PValues:
-    """Return the permutation test by drawing, for each size, how many signs are positive."""
-    positive = np.random.default_rng(seed).binomial(counts, 0.5, size=(n_draws, len(counts)))
-    sums = (2 * positive - counts) @ sizes
-    n_greater = int((sums >= observed - slack).sum())
-    n_less = int((sums <= observed + slack).sum())
-    return PValues((1 + n_greater) / (1 + n_draws), (1 + n_less) / (1 + n_draws))
+def _on_lattice(sizes: Floats) -> list[int] | None:
+    """Return sizes as multiples of one fraction; None if there is none, or too fine a one."""
+    exact = [Fraction(size).limit_denominator(1000) for size in sizes.tolist()]
+    if any(abs(float(one) - size) > _SLACK for one, size in zip(exact, sizes, strict=True)):
+        return None
+    denominator = lcm(*(one.denominator for one in exact))
+    steps = [int(one * denominator) for one in exact]
+    return steps if len(steps) * sum(steps) <= _MAX_LATTICE else None
+
+
+def _lattice_sums(sizes: Floats, steps: Sequence[int]) -> tuple[Floats, Floats]:
+    """Return all sums with random signs, and their chances, by adding one size at a time."""
+    total = sum(steps)
+    chances = np.zeros(total + 1)
+    chances[0] = 1.0  # of the sum of those sizes that have a positive sign, in steps
+    for step in steps:
+        moved = chances[: total + 1 - step].copy()
+        chances *= 0.5
+        chances[step:] += 0.5 * moved
+    sums = (2.0 * np.arange(total + 1) / total - 1.0) * float(sizes.sum())
+    return sums, chances
 
 
 def mean_interval(
@@ -195,8 +209,9 @@ def n_pairs_to_tell(
 ) -> int | None:
     """Return how many pairs in all would show a mean difference, one-sided, at this power.
 
-    By the normal approximation, from the observed spread and the observed mean (or the smallest
-    one worth knowing, if that is more); never fewer than an exact test needs. An estimate from
+    By the normal approximation with a continuity correction (Fleiss 1981, section 3.2), from the
+    observed spread and the observed mean (or the smallest one worth knowing, if that is more);
+    never fewer than an exact test needs. An estimate from
     few pairs is rough. None: no pair differs yet, so there is nothing to reckon from.
     """
     values = _finite(differences)
@@ -206,6 +221,8 @@ def n_pairs_to_tell(
     effect = max(float(values.mean()), smallest)
     spread = float(values.std(ddof=1)) if len(values) > 1 else abs(float(values[0]))
     by_spread = ((_quantile(1 - alpha) + _quantile(power)) * spread / effect) ** 2
+    typical = float(np.median(np.abs(values[values != 0])))  # sums move in steps of twice that
+    by_spread = ((sqrt(by_spread) + sqrt(by_spread + 4 * typical / effect)) / 2) ** 2
     by_signs = log(1 / alpha) / log(2) / differing_rate
     return max(ceil(by_spread), ceil(by_signs))
 

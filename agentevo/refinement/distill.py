@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from agentevo.agent import prompts
 from agentevo.backbones.backbone import Backbone
 from agentevo.config import RefinementSettings
+from agentevo.dialogue import prompts
 from agentevo.experience import Trajectory
 
 PROMPT_HASH = hashlib.sha256(prompts.DISTILL_SYSTEM.encode()).hexdigest()[:12]

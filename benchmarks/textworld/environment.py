@@ -12,6 +12,10 @@ _SILENCE = "Nothing happens."
 EXTRAS = ("admissible_commands", "inventory")
 
 
+_DOCUMENT = "You open the copy of"
+"""How a text begins that the rest of the game refers to; `info["keep"]` asks to keep it in view."""
+
+
 class Episode:
     """Plays one compiled game; an Environment."""
 
@@ -88,6 +92,8 @@ class Episode:
             "max_points": self._game.max_score,
             "best_score": self._best,
         }
+        if text.startswith(_DOCUMENT):
+            info["keep"] = True
         for name in self._extras:
             value = getattr(state, name)
             info[name] = clean(value) if isinstance(value, str) else list(value)

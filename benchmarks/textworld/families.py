@@ -99,7 +99,7 @@ COOKING = Family(
     allowed=frozenset(_COOKING),
     settings=_cooking_settings,
     max_score=_cooking_score,
-    max_steps=lambda level: 50,
+    max_steps=lambda level: 100,
 )
 
 TREASURE_HUNTER = Family(

@@ -13,11 +13,12 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn import functional as F  # noqa: N812 (torch's own custom)
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -172,13 +173,39 @@ def probe(
     return {name: round(sum(hits) / len(hits), 4) for name, hits in sorted(right.items())}
 
 
-def _feed(queue: Any, tokenizer: PreTrainedTokenizerFast, plan: Plan, at_step: int) -> None:
+def _feed(
+    queue: Any, tokenizer: PreTrainedTokenizerFast, plan: Plan, rank: int, at_step: int
+) -> None:
     torch.set_num_threads(1)
-    for batch in batches(tokenizer, plan, seed=0, at_step=at_step):
+    for batch in batches(tokenizer, plan, seed=rank, at_step=at_step):
         queue.put((batch.ids.numpy(), batch.weights.numpy()))
 
 
-def train(out: Path, plan: Plan, *, compiled: bool, minutes: float | None) -> None:
+def _average(model: LlamaForCausalLM, ranks: int, *, late: bool) -> bool:
+    """Average the gradients over the ranks; return whether any rank says that it is late."""
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([*(grad.flatten() for grad in grads), torch.tensor([float(late)])])
+    dist.all_reduce(flat)
+    any_late = bool(flat[-1] > 0)
+    flat /= ranks
+    at = 0
+    for grad in grads:
+        grad.copy_(flat[at : at + grad.numel()].view_as(grad))
+        at += grad.numel()
+    return any_late
+
+
+def _rank(rank: int, ranks: int, store: str, out: Path, plan: Plan, options: dict[str, Any]) -> None:
+    """Train as one of several processes, each with its own share of a step's tokens."""
+    torch.set_num_threads(1)
+    if ranks > 1:
+        dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=ranks)
+    train(out, plan, rank=rank, ranks=ranks, **options)
+
+
+def train(
+    out: Path, plan: Plan, *, compiled: bool, minutes: float | None, rank: int = 0, ranks: int = 1
+) -> None:
     """Train, or go on training, into a folder.
 
     Args:
@@ -186,14 +213,13 @@ def train(out: Path, plan: Plan, *, compiled: bool, minutes: float | None) -> No
         plan: what to train.
         compiled: whether to compile the model (needs a C++ compiler; about twice as fast).
         minutes: stop after so many; the checkpoint goes on from there. None: no limit.
+        rank: which of the processes that train together this is; only the first writes.
+        ranks: how many train together. On a CPU, processes of one thread each are faster than
+            one of several threads, since the model's operations are small.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    share = replace(plan, tokens_per_step=plan.tokens_per_step // ranks)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    if (out / "tokenizer.json").exists():
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(out)
-    else:
-        tokenizer = train_tokenizer(4000, plan.n_vocab, plan.seed)
-        tokenizer.save_pretrained(out)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(out)
     model = new_model(plan, tokenizer).to(device)
     optims = optimizers(model, plan)
     step = 0
@@ -207,15 +233,19 @@ def train(out: Path, plan: Plan, *, compiled: bool, minutes: float | None) -> No
     body = torch.compile(model.model) if compiled else model.model
     context = mp.get_context("spawn")
     queue = context.Queue(maxsize=16)
-    feeder = context.Process(target=_feed, args=(queue, tokenizer, plan, step), daemon=True)
+    feeder = context.Process(target=_feed, args=(queue, tokenizer, share, rank, step), daemon=True)
     feeder.start()
     began, n_tokens, running = time.time(), 0, 0.0
-    while step < plan.n_steps and (minutes is None or time.time() - began < 60 * minutes):
+    late = False
+    while step < plan.n_steps and not late:
         ids, weights = queue.get()
         batch = Batch(torch.from_numpy(ids), torch.from_numpy(weights), [])
         losses, token_weights, _ = token_losses(model, body, batch, device)
         loss = (losses * token_weights).sum() / token_weights.sum()
         loss.backward()
+        late = minutes is not None and time.time() - began > 60 * minutes
+        if ranks > 1:
+            late = _average(model, ranks, late=late)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optim, base in zip(optims, (plan.lr, plan.lr), strict=True):
             for group in optim.param_groups:
@@ -223,19 +253,20 @@ def train(out: Path, plan: Plan, *, compiled: bool, minutes: float | None) -> No
             optim.step()
             optim.zero_grad()
         step += 1
-        n_tokens += batch.ids.numel()
+        n_tokens += batch.ids.numel() * ranks
         running = 0.95 * running + 0.05 * loss.item() if running else loss.item()
-        if step % 20 == 0:
+        if rank == 0 and step % 20 == 0:
             speed = n_tokens / (time.time() - began)
             print(f"step {step}/{plan.n_steps} loss {running:.4f} {speed:.0f} tokens/s", flush=True)
-        if step % 200 == 0 or step == plan.n_steps:
+        if rank == 0 and (step % 200 == 0 or step == plan.n_steps):
             row = {"step": step, "loss": round(running, 4), "minutes": (time.time() - began) / 60}
             row |= probe(model, tokenizer, plan, device)
             print(json.dumps(row), flush=True)
             with (out / "log.jsonl").open("a") as log:
                 log.write(json.dumps(row) + "\n")
             save(out, model, optims, step, plan)
-    save(out, model, optims, step, plan)
+    if rank == 0:
+        save(out, model, optims, step, plan)
     feeder.kill()
 
 
@@ -264,13 +295,30 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--no-compile", action="store_true")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--ranks", type=int, default=1 if torch.cuda.is_available() else 2)
     for name, value in asdict(Plan()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     args = vars(parser.parse_args())
-    torch.set_num_threads(args.pop("threads"))
-    out, minutes, compiled = args.pop("out"), args.pop("minutes"), not args.pop("no_compile")
-    train(out, Plan(**args), compiled=compiled, minutes=minutes)
+    out, ranks = args.pop("out"), args.pop("ranks")
+    options = {"minutes": args.pop("minutes"), "compiled": not args.pop("no_compile")}
+    plan = Plan(**args)
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / "tokenizer.json").exists():
+        train_tokenizer(4000, plan.n_vocab, plan.seed).save_pretrained(out)
+    if ranks == 1:
+        train(out, plan, **options)
+        return
+    store = str(out.resolve() / "rendezvous")
+    Path(store).unlink(missing_ok=True)
+    context = mp.get_context("spawn")
+    processes = [
+        context.Process(target=_rank, args=(rank, ranks, store, out, plan, options))
+        for rank in range(ranks)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Training samples of the seed backbone: episodes, look-up drills, and lessons to be written.
 
-Every sample is a dialogue in the words of `agentevo.agent.prompts`, with a weight for each
+Every sample is a dialogue in the words of `agentevo.dialogue.prompts`, with a weight for each
 piece of the assistant's text; nothing else is learned.
 """
 
@@ -10,10 +10,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agentevo.agent import prompts
-from agentevo.agent.context import Turn, first_shown, shown
 from agentevo.backbones.seed.expert import Expert
 from agentevo.backbones.seed.world import Law, Size, World, draw_size, draw_world
+from agentevo.dialogue import prompts
+from agentevo.dialogue.context import Turn, first_shown, shown
 
 Kind = str  # "told", "untold", "drill", "distill"
 MAX_STEPS = 110

@@ -1,0 +1,209 @@
+"""The whole job for Python users and the command line: settle settings, evolve, compare, report.
+
+Works without a terminal. Importing this imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from agentevo import recipes
+from agentevo.config import BUDGETS, Budget, ConfigError, RunConfig, make, merge
+
+if TYPE_CHECKING:
+    from agentevo.evaluation.evaluate import Arm
+    from agentevo.evolution import News
+    from agentevo.experience import Trajectory
+    from agentevo.ledger import RunStatus
+    from agentevo.run import Run
+
+    Tell = Callable[[News], None]
+
+
+def settle(*layers: Mapping[str, Any]) -> RunConfig:
+    """Return all settings of a run.
+
+    The budget gives the scale, the recipe the method, which may fix a scale of its own (`react`
+    runs no generation); then come the layers, later over earlier.
+
+    Raises:
+        ConfigError: a recipe or a key is unknown, or a value is not allowed.
+    """
+    said: dict[str, Any] = {}
+    for layer in layers:
+        said = merge(said, layer)
+    checked = make(said)
+    recipe = recipes.load(checked.recipe)
+    return make(BUDGETS[checked.budget], recipe.settings, said)
+
+
+def evolve(
+    *,
+    benchmark: str = "textworld-cooking",
+    backbone: str = "seed",
+    recipe: str = "default",
+    budget: Budget = "small",
+    name: str | None = None,
+    tell: Tell | None = None,
+    **settings: object,
+) -> Run:
+    """Evolve an agent on a benchmark, compare the four arms, and write the report.
+
+    Args:
+        benchmark: a registered name, or `path/to/file.py:name`.
+        backbone: the model that acts.
+        recipe: the method.
+        budget: the scale.
+        name: of the run; None: made of the benchmark, the recipe and the time.
+        tell: hears of all that happens; may be called from other threads.
+        **settings: any other settings, such as `n_generations=1` or `memory={"n_lessons": 4}`.
+
+    Returns:
+        The finished run, open for reading; close it after use.
+    """
+    said = {"benchmark": benchmark, "backbone": backbone, "recipe": recipe, "budget": budget}
+    run = begin(settle(said, settings), name)
+    try:
+        asyncio.run(carry_out(run, tell or (lambda news: None)))
+    finally:
+        run.close()
+    return type(run).open(run.folder)
+
+
+def begin(config: RunConfig, name: str | None = None) -> Run:
+    """Start a new run after checking all that its settings name.
+
+    A run that cannot begin leaves no folder behind.
+
+    Raises:
+        ConfigError: a strategy is unknown, or the backbone cannot be trained as asked.
+        RunError: there is a run of that name already.
+    """
+    from agentevo import benchmarks, tools
+    from agentevo.run import Run, check_levels, new_folder
+
+    check_levels(benchmarks.load(config.benchmark), config.levels)
+    _check_strategies(config)
+    for tool in config.agent.tools:
+        tools.load(tool)
+    folder = new_folder(config, name)
+    run = Run.start(folder, config)
+    try:
+        if run.backbone().weights is None and config.weights.trainer != "none":
+            raise ConfigError(
+                f"{config.backbone} cannot be trained here: take --recipe memory-only, or set "
+                "weights.trainer to none"
+            )
+    except BaseException:
+        run.close()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return run
+
+
+def _check_strategies(config: RunConfig) -> None:
+    """Raise ConfigError where a strategy is unknown, before anything is played."""
+    from agentevo.acquisition.tasks import chooser
+    from agentevo.refinement import filters
+    from agentevo.strategies import find
+    from agentevo.updating.in_weights import trainer
+
+    chooser(config.acquisition.tasks)
+    for name in config.refinement.filters:
+        find("refinement.filters", name, filters.STRATEGIES)
+    if config.weights.trainer != "none":
+        trainer(config.weights.trainer)
+
+
+async def carry_out(run: Run, tell: Tell) -> None:
+    """Bring a run to its end from wherever it stands, compare its arms, and write its report.
+
+    Keeps the run's status: `running`, then `finished`, `interrupted` or `failed`.
+    """
+    from agentevo import evolution
+    from agentevo.evaluation.report import write_report
+
+    told = _Stoppable(tell)
+    run.ledger.set_status(run.id, "running")
+    try:
+        await evolution.evolve(run, told)
+        await play_arms(run, told)
+        run.ledger.set_status(run.id, "finished")
+        write_report(run)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        told.stop()
+        _keep(run, "interrupted")
+        raise
+    except BaseException:
+        _keep(run, "failed")
+        raise
+
+
+async def play_arms(run: Run, tell: Tell) -> dict[str, list[Trajectory]]:
+    """Play the four arms of the pair in force on the test split; equal arms are played once.
+
+    Returns:
+        The episodes of each arm, on the same tasks in one order; empty without test tasks.
+    """
+    from agentevo.evaluation.ablation import four_arms
+    from agentevo.evolution import Cycle, play_arm
+
+    n = run.config.evaluation.n_test_per_level
+    if not n:
+        return {}
+    benchmark = run.benchmark()
+    cycle, tasks = Cycle(run, benchmark, tell), run.tasks(benchmark, "test", n)
+    force = run.incumbent()
+    played: dict[Arm, list[Trajectory]] = {}
+    found = {}
+    for name, arm in four_arms(force.memory_version, force.adapter).items():
+        if arm not in played:
+            played[arm] = await play_arm(
+                cycle, arm, tasks, run.config.n_generations, f"test: {name}", "report"
+            )
+        found[name] = played[arm]
+    return found
+
+
+def report_of(run: Run) -> Path:
+    """Return where the report of a run is, or will be."""
+    return run.folder / "report.html"
+
+
+def _keep(run: Run, status: RunStatus) -> None:
+    """Record a bad ending as far as the ledger still takes it; the cause goes on its way."""
+    with suppress(Exception):
+        run.ledger.set_status(run.id, status)
+
+
+class _Stopped(Exception):
+    """Ends a worker thread whose run was interrupted."""
+
+
+class _Stoppable:
+    """Passes news on until it is stopped; whoever tells afterwards, in a thread, is ended."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._stopped = threading.Event()
+
+    def __call__(self, news: News) -> None:
+        if self._stopped.is_set():
+            raise _Stopped
+        self._tell(news)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+def budget_of(name: str) -> Budget:
+    """Return a budget by name. Raises ConfigError if there is none."""
+    if name not in BUDGETS:
+        raise ConfigError(f"there is no budget {name!r} (known: {', '.join(BUDGETS)})")
+    return cast("Budget", name)

@@ -1,0 +1,62 @@
+"""The command line's commands, put together, and what its exit status says.
+
+0: done; 1: the work failed; 2: the user must change something; 130: Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from agentevo.cli import catalog, evaluate, evolve, gate, memory, runs
+from agentevo.cli.errors import line_of
+
+app = typer.Typer(
+    name="agentevo",
+    help="LLM agents that evolve by themselves, in memory and in weights.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("evolve")(evolve.evolve)
+app.command("evaluate")(evaluate.evaluate)
+app.command("gate")(gate.gate)
+app.add_typer(memory.app, name="memory")
+app.add_typer(runs.app, name="runs")
+app.add_typer(catalog.benchmarks, name="benchmarks")
+app.add_typer(catalog.recipes, name="recipes")
+app.add_typer(catalog.backbones, name="backbones")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from agentevo import __version__
+
+        typer.echo(f"agentevo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """LLM agents that evolve by themselves, in memory and in weights.
+
+    Begin with: agentevo evolve
+    """
+
+
+def main() -> None:
+    """Run the command line; the entry point."""
+    try:
+        app()
+    except Exception as error:
+        line = line_of(error)
+        if line is None:
+            raise
+        print(f"agentevo: {line}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,29 @@
+"""The errors that a user can mend; the command line prints them as one line, with status 2.
+
+Named, not imported: whoever raised one has imported it already, and `--help` must stay light.
+"""
+
+from __future__ import annotations
+
+import errno
+
+USER_ERRORS = (
+    "agentevo.backbones.backbone:BackboneError",
+    "agentevo.benchmarks.errors:BenchmarkError",
+    "agentevo.config:ConfigError",
+    "agentevo.evaluation.gate:GateError",
+    "agentevo.ledger.errors:LedgerError",
+    "agentevo.memory.errors:MemoryUseError",
+    "agentevo.run:RunError",
+    "agentevo.tools.registry:ToolError",
+)
+
+
+def line_of(error: BaseException) -> str | None:
+    """Return what to tell the user of an error in one line; None: it is a bug."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full: free some space and resume; all that was recorded is kept"
+    classes = {f"{one.__module__}:{one.__name__}" for one in type(error).__mro__}
+    if classes.isdisjoint(USER_ERRORS):
+        return None
+    return " ".join(str(error).split())

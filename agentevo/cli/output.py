@@ -1,0 +1,138 @@
+"""How results are printed: JSON for machines, tables for people, on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agentevo.evaluation.ablation import Row
+    from agentevo.evaluation.gate import Evidence
+
+
+class Span(Protocol):
+    """Whatever has an estimate between two bounds."""
+
+    @property
+    def low(self) -> float: ...  # noqa: D102
+
+    @property
+    def high(self) -> float: ...  # noqa: D102
+
+
+AS_JSON = typer.Option(False, "--json", help="Print JSON on stdout.")
+
+
+def print_json(value: object) -> None:
+    """Print a value as one JSON document on stdout."""
+    print(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it; what is no number becomes null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if value is None or isinstance(value, (str, int, bool)):
+        return value
+    return str(value)
+
+
+def stdout() -> Console:
+    """Return a console on stdout, which cuts nothing short where stdout is no terminal."""
+    return _console(stderr=False)
+
+
+def stderr() -> Console:
+    """Return a console on stderr."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(stderr=stderr, highlight=False, width=160)
+    return console
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Print a table on stdout; a column whose name ends in `#` is set to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, box=box.SIMPLE, title_justify="left", pad_edge=False)
+    for name in columns:
+        right = name.endswith("#")
+        table.add_column(
+            name.removesuffix("#"), justify="right" if right else "left", no_wrap=right
+        )
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    stdout().print(table)
+
+
+def percent(value: float) -> str:
+    """Return a fraction as per cent."""
+    return f"{100 * value:.0f} %"
+
+
+def percent_span(estimate: float, span: Span) -> str:
+    """Return a fraction as per cent with its interval."""
+    return f"{100 * estimate:.0f} % ({100 * span.low:.0f} to {100 * span.high:.0f})"
+
+
+def gain_span(estimate: float, span: Span) -> str:
+    """Return a difference of fractions, in points of a hundred, with its interval."""
+    return f"{100 * estimate:+.0f} ({100 * span.low:+.0f} to {100 * span.high:+.0f})"
+
+
+def print_arms(rows: Sequence[Row], title: str) -> None:
+    """Print the table of arms."""
+    print_table(
+        ["arm", "tasks#", "score#", "success#", "gain on plain#", "best score#", "steps#",
+         "tokens#"],
+        [
+            [
+                row.arm, row.n, percent_span(row.score.estimate, row.score),
+                percent_span(row.success.estimate, row.success),
+                gain_span(row.gain.estimate, row.gain) if row.gain else "",
+                percent(row.best_score), f"{row.steps:.1f}", f"{row.tokens:,.0f}",
+            ]
+            for row in rows
+        ],
+        title,
+    )  # fmt: skip
+
+
+def print_evidence(evidence: Evidence) -> None:
+    """Print what a verdict rests on."""
+    rows = [
+        ("tasks", f"{evidence.n_tasks}"),
+        ("incumbent", percent(evidence.incumbent_mean)),
+        ("candidate", percent(evidence.candidate_mean)),
+        ("difference", gain_span(evidence.difference.estimate, evidence.difference)),
+        ("p, better", f"{evidence.p_value:.3g} (alpha {evidence.alpha:.3g})"),
+        ("p, worse", f"{evidence.p_value_worse:.3g}"),
+        ("scored higher", f"candidate {evidence.n_better}, incumbent {evidence.n_worse}"),
+        (
+            "won alone",
+            f"candidate {evidence.n_only_candidate}, incumbent {evidence.n_only_incumbent}",
+        ),
+    ]
+    if evidence.n_more_pairs is not None:
+        rows.append(("would tell", f"about {evidence.n_more_pairs} more pairs"))
+    print_table(["evidence", ""], rows)

@@ -1,0 +1,80 @@
+"""Playing held-out tasks with an arm: a pair of (memory version, adapter).
+
+An arm is played once: what the ledger already holds of it is not played again, whichever
+generation asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agentevo.agent.rollout import Occasion, Player, play_all
+from agentevo.benchmarks import Benchmark, Task
+from agentevo.experience import Purpose, Trajectory
+from agentevo.ledger import Ledger
+
+Told = Callable[[Trajectory], None]
+"""Called with each episode as it ends."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A pair of memory and weights that is judged."""
+
+    memory_version: int
+    """0: no lessons."""
+    adapter: str
+    """Empty: the plain backbone."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the ledger."""
+        return f"m{self.memory_version}+{self.adapter or 'plain'}"
+
+
+async def evaluate(
+    ledger: Ledger,
+    run: str,
+    arm: Arm,
+    player: Player,
+    benchmark: Benchmark,
+    tasks: Sequence[Task],
+    *,
+    purpose: Purpose,
+    generation: int,
+    n_at_once: int,
+    told: Told,
+    seed: int = 0,
+) -> list[Trajectory]:
+    """Play the tasks that this arm has not played yet; return all of its episodes on them.
+
+    Args:
+        ledger: open for writing; each episode is recorded as it ends.
+        run: the run that is evaluated.
+        arm: what `player` plays as.
+        player: the agent; it must withhold nothing.
+        benchmark: of the tasks.
+        tasks: held out from training.
+        purpose: `gate`, `report` or `evaluation`.
+        generation: recorded with the episodes.
+        n_at_once: episodes side by side.
+        told: hears of each new episode.
+        seed: of the sampling, where the temperature is above 0.
+    """
+    name = arm.name if seed == 0 else f"{arm.name}#{seed}"
+    ids = {task.id for task in tasks}
+
+    def played() -> dict[str, Trajectory]:
+        found = ledger.episodes(run, purpose=purpose, arm=name)
+        return {one.task_id: one for one in found if one.task_id in ids}
+
+    done = played()
+    occasion = Occasion(run, generation, purpose, name, seed)
+    missing = [task for task in tasks if task.id not in done]
+    async for attempts in play_all(player, benchmark, missing, occasion, n_at_once=n_at_once):
+        for trajectory in attempts:
+            ledger.add_episode(run, trajectory)
+            told(trajectory)
+    done = played()
+    return [done[task.id] for task in tasks]

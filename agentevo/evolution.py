@@ -1,0 +1,413 @@
+"""The cycle: acquisition, refinement, updating, evaluation, and the next generation.
+
+    acquire ─► refine ─► remember ─► judge_memory ─► train ─► judge_weights ─► advance ─┬─► acquire
+                                                                                       └─► end
+
+Every node first asks the ledger what is already there, so a run may be killed at any moment
+and started again: nothing is played, paid or written twice. Within a generation the memory
+is frozen at the version of the incumbent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from agentevo.acquisition.tasks import chooser
+from agentevo.agent.rollout import Occasion, play_all
+from agentevo.benchmarks import Benchmark, Task
+from agentevo.evaluation.evaluate import Arm, evaluate
+from agentevo.evaluation.gate import GateSettings, Outcome, Verdict, judge
+from agentevo.experience import Trajectory
+from agentevo.refinement import filters
+from agentevo.refinement.distill import Draft, distill
+from agentevo.run import Run
+from agentevo.updating.in_context import update_memory, uses_of
+from agentevo.updating.in_weights import trainer
+from agentevo.updating.traces import training_set
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that happened in a run, for whoever watches."""
+
+    kind: Literal["phase", "episode", "lessons", "training", "verdict", "done"]
+    generation: int
+    text: str = ""
+    """The phase, or what is to be said."""
+    n_done: int = 0
+    n_all: int = 0
+    trajectory: Trajectory | None = None
+    decision: str = ""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The run-time context of an evolution."""
+
+    run: Run
+    benchmark: Benchmark
+    tell: Callable[[News], None]
+
+
+class State(TypedDict):
+    """Where the evolution stands: a generation, and the pair in force."""
+
+    generation: int
+    incumbent: Arm
+
+
+async def acquire(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
+    """Phase 1: play training tasks with the incumbent, sampling."""
+    cycle, generation = runtime.context, state["generation"]
+    run, config = cycle.run, cycle.run.config
+    choose = chooser(config.acquisition.tasks)
+    tasks = choose(
+        cycle.benchmark, config.acquisition.n_tasks_per_level, generation, config.levels
+    )
+    done = {
+        key.task_id
+        for key in run.ledger.finished(run.id, generation=generation, purpose="acquisition")
+    }
+    missing = [task for task in tasks if task.id not in done]
+    phase = _Phase(cycle, generation, "acquisition", len(tasks), len(done))
+    if missing:
+        await _prepare(cycle, missing)
+        player = run.player(state["incumbent"], learning=True, utility=_utility(run))
+        occasion = Occasion(run.id, generation, "acquisition", seed=config.seed)
+        async for attempts in play_all(
+            player, cycle.benchmark, missing, occasion, n_at_once=config.agent.n_at_once
+        ):
+            for trajectory in reversed(attempts):  # the first attempt marks the task as done
+                run.ledger.add_episode(run.id, trajectory)
+                phase.episode(trajectory)
+    phase.end()
+    return {}
+
+
+async def refine(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
+    """Phase 2: distil the generation's episodes into drafts of lessons."""
+    cycle, generation = runtime.context, state["generation"]
+    run = cycle.run
+    if not run.config.memory.enabled or run.ledger.get_update(run.id, generation, "drafts"):
+        return {}
+    phase = _Phase(cycle, generation, "refinement")
+    episodes = list(run.ledger.episodes(run.id, generation=generation, purpose="acquisition"))
+    episodes.sort(key=lambda one: one.id)
+    backbone = run.backbone(state["incumbent"].adapter)
+    made = await distill(episodes, backbone, run.config.refinement)
+    run.ledger.add_update(run.id, generation, "drafts", asdict(made))
+    phase.end(made.n_prompt_tokens, made.n_reply_tokens)
+    return {}
+
+
+async def remember(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
+    """Phase 3, in context: write the drafts into the memory; the gate has yet to agree."""
+    cycle, generation = runtime.context, state["generation"]
+    run = cycle.run
+    if not run.config.memory.enabled or run.ledger.get_update(run.id, generation, "memory"):
+        return {}
+    phase = _Phase(cycle, generation, "updating memory")
+    found = run.ledger.get_update(run.id, generation, "drafts")
+    assert found is not None
+    drafts = [
+        Draft(one["situation"], one["advice"], tuple(one["sources"]))
+        for one in found.payload["drafts"]  # type: ignore[attr-defined]
+    ]
+    history = list(run.ledger.episodes(run.id, purpose="acquisition"))
+    update, credit = await asyncio.to_thread(
+        update_memory,
+        run.memory(),
+        drafts,
+        history,
+        generation=generation,
+        distiller=f"{run.config.backbone}+{state['incumbent'].adapter or 'plain'}",
+        retire_level=run.config.memory.retire_level,
+    )
+    payload = asdict(update) | {"credit": {key: asdict(one) for key, one in credit.items()}}
+    run.ledger.add_update(run.id, generation, "memory", payload)
+    cycle.tell(
+        News(
+            "lessons",
+            generation,
+            f"{update.n_inserted} new, {update.n_merged} merged, {len(update.retired)} retired",
+            n_done=len([one for one in run.memory().lessons if one.status == "active"]),
+        )
+    )
+    phase.end()
+    return {}
+
+
+async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
+    """Phase 4: the memory's new version against the incumbent."""
+    cycle, generation, old = runtime.context, state["generation"], state["incumbent"]
+    run = cycle.run
+    update = run.ledger.get_update(run.id, generation, "memory")
+    if update is None:
+        return {}
+    version = int(str(update.payload["version_after"]))
+    new = Arm(version, old.adapter)
+    if version == int(str(update.payload["version_before"])):
+        return {}
+    verdict = await _gate(cycle, generation, "memory", old, new)
+    if verdict != "promote":
+        run.memory().revert(
+            int(str(update.payload["version_before"])),
+            who=f"generation {generation}",
+            why=f"the gate said {verdict}",
+        )
+        return {}
+    return {"incumbent": _promote(run, generation, "memory", new)}
+
+
+async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
+    """Phase 3, in weights: train an adapter on what succeeded."""
+    cycle, generation = runtime.context, state["generation"]
+    run, settings = cycle.run, cycle.run.config.weights
+    if settings.trainer == "none" or run.ledger.get_update(run.id, generation, "weights"):
+        return {}
+    phase = _Phase(cycle, generation, "training")
+    plain = run.backbone()
+    if plain.weights is None:
+        raise ValueError(f"{plain.name} cannot be trained here")
+    episodes = list(run.ledger.episodes(run.id, purpose="acquisition"))
+    kept, taken = filters.apply(run.config.refinement.filters, episodes, _held_out(cycle))
+    data = training_set(
+        [one for one in kept if one.generation == generation],
+        [one for one in kept if one.generation < generation],
+        settings,
+        window=plain.window,
+        count=plain.count_tokens,
+        seed=run.config.seed + generation,
+    )
+    payload: dict[str, Any] = {"n_traces": data.n_traces, "n_replayed": data.n_replayed}
+    payload |= {"filtered": taken, "data_hash": data.data_hash, "adapter": ""}
+    if data.n_traces >= settings.min_traces:
+        name = f"{run.id}-g{generation}"
+        folder = run.adapter_folder(name)
+        if not folder.exists():
+            figures = await asyncio.to_thread(
+                trainer(settings.trainer), plain.weights, None, data, settings, folder,
+                window=plain.window, seed=run.config.seed, progress=phase.training,
+            )  # fmt: skip
+            payload |= figures
+        run.ledger.add_adapter(
+            run.id, generation, name, parents=(), path=str(folder.relative_to(run.folder)),
+            data_hash=data.data_hash,
+        )  # fmt: skip
+        payload["adapter"] = name
+    run.ledger.add_update(run.id, generation, "weights", payload)
+    phase.end()
+    return {}
+
+
+async def judge_weights(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
+    """Phase 4: the new adapter against the incumbent's, without lessons, then with them.
+
+    Where traces were trained on without their lessons, what the weights have learned shows
+    without lessons; with them it must not have become worse.
+    """
+    cycle, generation, old = runtime.context, state["generation"], state["incumbent"]
+    run = cycle.run
+    update = run.ledger.get_update(run.id, generation, "weights")
+    if update is None or not update.payload["adapter"]:
+        return {}
+    adapter = str(update.payload["adapter"])
+    alone = Arm(0, old.adapter), Arm(0, adapter)
+    verdict = await _gate(cycle, generation, "weights", *alone)
+    new = Arm(old.memory_version, adapter)
+    if verdict == "promote" and old.memory_version:
+        together = await _gate(cycle, generation, "weights with lessons", old, new)
+        verdict = "reject" if together == "reject" else verdict
+    evidence = run.ledger.get_verdict(run.id, generation, "weights")
+    assert evidence is not None
+    means: Any = evidence.evidence
+    run.ledger.add_adapter_scores(
+        adapter, before=means["incumbent_mean"], after=means["candidate_mean"]
+    )
+    if verdict != "promote":
+        return {}
+    return {"incumbent": _promote(run, generation, "weights", new)}
+
+
+def advance(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
+    """Close the generation and begin the next."""
+    run, generation = runtime.context.run, state["generation"]
+    run.ledger.add_update(run.id, generation, "outcome", asdict(state["incumbent"]))
+    return {"generation": generation + 1}
+
+
+def after_advance(state: State, runtime: Runtime[Cycle]) -> Literal["acquire", "__end__"]:
+    """Go on until all generations are done."""
+    last = runtime.context.run.config.n_generations
+    return "acquire" if state["generation"] <= last else "__end__"
+
+
+def build() -> Any:
+    """Return the compiled graph of the cycle; its input is a `State`, its context a `Cycle`."""
+    graph = StateGraph(State, context_schema=Cycle)
+    nodes = [acquire, refine, remember, judge_memory, train, judge_weights, advance]
+    for node in nodes:
+        graph.add_node(node.__name__, node)  # type: ignore[call-overload]
+    graph.add_edge(START, "acquire")
+    for first, second in zip(nodes, nodes[1:], strict=False):
+        graph.add_edge(first.__name__, second.__name__)
+    graph.add_conditional_edges(
+        "advance", after_advance, {"acquire": "acquire", "__end__": END}
+    )
+    return graph.compile()
+
+
+async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
+    """Let a run evolve to its last generation, from wherever the ledger says it stands.
+
+    Returns:
+        The pair in force at the end.
+    """
+    cycle = Cycle(run, run.benchmark(), tell)
+    outcomes = run.ledger.updates(run.id, kind="outcome")
+    incumbent = Arm(0, "")
+    if outcomes:
+        last: Any = outcomes[-1].payload
+        incumbent = Arm(last["memory_version"], last["adapter"])
+    state: State = {"generation": len(outcomes) + 1, "incumbent": incumbent}
+    if state["generation"] <= run.config.n_generations:
+        n_nodes = 8 * run.config.n_generations + 8
+        state = await build().ainvoke(state, context=cycle, config={"recursion_limit": n_nodes})
+    return state["incumbent"]
+
+
+# --- what the nodes share -----------------------------------------------------------------
+
+
+class _Phase:
+    """Tells of a phase as it goes, and records what it cost."""
+
+    def __init__(
+        self, cycle: Cycle, generation: int, name: str, n_all: int = 0, n_done: int = 0
+    ) -> None:
+        self._cycle, self._generation, self._name = cycle, generation, name
+        self._n_all, self._n_done = n_all, n_done
+        self._began = time.monotonic()
+        self._tokens = [0, 0]
+        cycle.tell(News("phase", generation, name, n_done, n_all))
+
+    def episode(self, trajectory: Trajectory) -> None:
+        self._n_done += trajectory.attempt == 0
+        self._tokens[0] += trajectory.n_prompt_tokens
+        self._tokens[1] += trajectory.n_reply_tokens
+        self._cycle.tell(
+            News("episode", self._generation, self._name, self._n_done, self._n_all, trajectory)
+        )
+
+    def training(self, step: int, n_steps: int, loss: float) -> None:
+        text = f"loss {loss:.3f}"
+        self._cycle.tell(News("training", self._generation, text, step, n_steps))
+
+    def end(self, n_prompt_tokens: int = 0, n_reply_tokens: int = 0) -> None:
+        self._cycle.run.ledger.add_usage(
+            self._cycle.run.id,
+            self._generation,
+            self._name,
+            n_prompt_tokens=self._tokens[0] + n_prompt_tokens,
+            n_reply_tokens=self._tokens[1] + n_reply_tokens,
+            seconds=time.monotonic() - self._began,
+        )
+
+
+async def _prepare(cycle: Cycle, tasks: Sequence[Task]) -> None:
+    """Make what tasks need, telling how far it is."""
+
+    def told(n_done: int, n_all: int) -> None:
+        cycle.tell(News("phase", 0, "making games", n_done, n_all))
+
+    await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=told, workers=2)
+
+
+async def _gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) -> str:
+    """Return the verdict on a candidate: the recorded one, or one that is reached now."""
+    run, config = cycle.run, cycle.run.config
+    known = run.ledger.get_verdict(run.id, generation, kind)
+    if known is None:
+        tasks = run.tasks(cycle.benchmark, "validation", config.evaluation.n_gate_per_level)
+        outcomes = []
+        for arm, role in ((old, "incumbent"), (new, "candidate")):
+            episodes = await play_arm(cycle, arm, tasks, generation, f"gate {kind}: {role}")
+            outcomes.append([Outcome.of(one) for one in episodes])
+        settings = GateSettings(
+            alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations
+        )
+        verdict = judge(*outcomes, settings)
+        evidence = verdict.to_json()["evidence"]
+        run.ledger.add_verdict(run.id, generation, kind, verdict.decision, evidence)  # type: ignore[arg-type]
+        known = run.ledger.get_verdict(run.id, generation, kind)
+        assert known is not None
+    reason = str(known.evidence["reason"])
+    cycle.tell(News("verdict", generation, f"{kind}: {reason}", decision=known.verdict))
+    return known.verdict
+
+
+async def play_arm(
+    cycle: Cycle, arm: Arm, tasks: Sequence[Task], generation: int, name: str,
+    purpose: Literal["gate", "report"] = "gate",
+) -> list[Trajectory]:  # fmt: skip
+    """Play an arm on held-out tasks, greedily, so far as the ledger does not know it yet."""
+    run = cycle.run
+    done = run.ledger.finished(run.id, purpose=purpose, arm=arm.name)
+    ids = {task.id for task in tasks}
+    phase = _Phase(cycle, generation, name, len(ids), len({k.task_id for k in done} & ids))
+    await _prepare(cycle, tasks)
+    episodes = await evaluate(
+        run.ledger, run.id, arm, run.player(arm, utility=_utility(run)), cycle.benchmark, tasks,
+        purpose=purpose, generation=generation, n_at_once=run.config.agent.n_at_once,
+        told=phase.episode,
+    )  # fmt: skip
+    phase.end()
+    return episodes
+
+
+def _promote(run: Run, generation: int, kind: str, arm: Arm) -> Arm:
+    if run.incumbent() != arm:
+        run.promote(generation, kind, arm)
+    return arm
+
+
+def _utility(run: Run) -> dict[str, float]:
+    """Return what the lessons have proven to be worth in the generations that are closed."""
+    from agentevo.memory import utilities
+
+    n_closed = len(run.ledger.updates(run.id, kind="outcome"))
+    if not n_closed:
+        return {}
+    history = run.ledger.episodes(run.id, purpose="acquisition")
+    uses = uses_of(one for one in history if one.generation <= n_closed)
+    return {key: one.mean for key, one in utilities(uses).items()}
+
+
+def _held_out(cycle: Cycle) -> filters.HeldOut:
+    """Return what is known of the held-out tasks."""
+    run, evaluation = cycle.run, cycle.run.config.evaluation
+    ids = {
+        task.id
+        for split, n in (
+            ("validation", evaluation.n_gate_per_level),
+            ("test", evaluation.n_test_per_level),
+        )
+        for task in (run.tasks(cycle.benchmark, split, n) if n else [])
+    }
+    sights = {one.first_observation for one in run.ledger.episodes(run.id, purpose="gate")}
+    return filters.HeldOut(frozenset(ids), frozenset(sights))
+
+
+def recorded(run: Run) -> list[Verdict]:
+    """Return the run's verdicts in their order."""
+    return [
+        Verdict.from_json({"decision": one.verdict, "evidence": one.evidence})
+        for one in run.ledger.verdicts(run.id)
+    ]

@@ -1,0 +1,310 @@
+"""A run: a folder with its settings, its ledger, its memory index, its adapters, its report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentevo import benchmarks
+from agentevo.agent.graph import Limits
+from agentevo.agent.recollection import SnapshotRecaller
+from agentevo.agent.rollout import Player
+from agentevo.config import RunConfig, make
+from agentevo.evaluation.evaluate import Arm
+from agentevo.ledger import Ledger, LedgerError
+from agentevo.memory import take_snapshot
+
+if TYPE_CHECKING:
+    from agentevo.backbones import Backbone
+    from agentevo.benchmarks import Benchmark, Task
+    from agentevo.memory import Memory, MiniLM, Snapshot
+
+
+class RunError(Exception):
+    """A run that is not there or cannot be used so; the user can mend it."""
+
+
+def home() -> Path:
+    """Return the folder for all that agentevo keeps: `AGENTEVO_HOME`, or `~/.agentevo`."""
+    return Path(os.environ.get("AGENTEVO_HOME") or Path.home() / ".agentevo")
+
+
+def folder_of(run: str | Path) -> Path:
+    """Return a run's folder, given by its name or as a path.
+
+    Raises:
+        RunError: there is none; the message names those that are.
+    """
+    path = Path(run)
+    for folder in (path, home() / "runs" / str(run)):
+        if (folder / "ledger.db").exists():
+            return folder
+    if path.is_dir():
+        raise RunError(f"{path} is no run: it has no ledger.db")
+    known = sorted(p.parent.name for p in (home() / "runs").glob("*/ledger.db"))
+    raise RunError(f"there is no run {str(run)!r} (known: {', '.join(known) or 'none'})")
+
+
+def new_folder(config: RunConfig, name: str | None) -> Path:
+    """Return the folder of a new run; its name is taken from the benchmark and the time.
+
+    Raises:
+        RunError: a run of that name is there already, or the name is none for a folder.
+    """
+    runs = home() / "runs"
+    if name is not None:
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise RunError(f"{name!r} is no name for a run: letters, digits, '.', '-' and '_'")
+        if (runs / name).exists():
+            raise RunError(f"there is a run {name!r} already: resume it, or take another name")
+        return runs / name
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    short = re.sub(r"\W+", "-", Path(config.benchmark.split(":")[0]).stem)
+    folder = runs / f"{short}-{config.recipe}-{stamp}"
+    n = 1
+    while folder.exists():
+        n += 1
+        folder = folder.with_name(f"{short}-{config.recipe}-{stamp}-{n}")
+    return folder
+
+
+@dataclass
+class Run:
+    """A run that is open.
+
+    Args:
+        folder: where it lives.
+        config: its merged settings.
+        ledger: its history; writable where the run goes on.
+    """
+
+    folder: Path
+    config: RunConfig
+    ledger: Ledger
+    _backbones: dict[str, Backbone] = field(default_factory=dict)
+    _snapshots: dict[int, Snapshot] = field(default_factory=dict)
+    _memory: Memory | None = None
+    _embedder: MiniLM | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name, which is its folder's."""
+        return self.folder.name
+
+    @classmethod
+    def start(cls, folder: Path, config: RunConfig) -> Run:
+        """Make a new run, or open one that was begun with the same settings."""
+        fresh = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            ledger = Ledger.open(folder, write=True)
+            run = cls(folder, config, ledger)
+            ledger.start_run(
+                run.id,
+                configuration=config.model_dump(mode="json"),
+                fingerprint=fingerprint(config),
+            )
+        except BaseException:
+            if fresh:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return run
+
+    @classmethod
+    def open(cls, where: str | Path, *, write: bool = False) -> Run:
+        """Open a run that is there.
+
+        Raises:
+            RunError: it is not there, or its settings are of another version.
+            LedgerError: its ledger is damaged, or open in another process.
+        """
+        folder = folder_of(where)
+        ledger = Ledger.open(folder, write=write)
+        try:
+            kept = ledger.run(folder.name)
+        except LedgerError:
+            ids = [one.id for one in ledger.runs()]
+            ledger.close()
+            raise RunError(
+                f"the ledger in {folder} is of run {', '.join(ids) or '(none)'}: the folder "
+                "was renamed, or is not a run's"
+            ) from None
+        config = make(kept.configuration)
+        if write and kept.fingerprint != fingerprint(config):
+            ledger.close()
+            raise RunError(
+                f"run {folder.name} was made with another version of agentevo, of the benchmark "
+                "or of the backbone: what it would do now cannot be compared with what it did"
+            )
+        return cls(folder, config, ledger)
+
+    def close(self) -> None:
+        """Close all that is open."""
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+        for backbone in self._backbones.values():
+            backbone.close()
+        self._backbones.clear()
+        self.ledger.close()
+
+    # --- what it plays with ---------------------------------------------------------------
+
+    def benchmark(self) -> Benchmark:
+        """Return the run's benchmark."""
+        return benchmarks.load(self.config.benchmark)
+
+    def backbone(self, adapter: str = "") -> Backbone:
+        """Return the backbone with an adapter of this run, or plain; each is loaded once."""
+        from agentevo.backbones import load
+
+        if "" not in self._backbones:
+            plain = load(self.config.backbone, n_slots=self.config.agent.n_at_once)
+            self._backbones[""] = plain
+        if adapter not in self._backbones:
+            folder = self.adapter_folder(adapter)
+            if not folder.exists():
+                raise RunError(f"adapter {adapter} is missing: there is no {folder}")
+            for name in [n for n in self._backbones if n]:  # one adapter at a time is enough
+                self._backbones.pop(name).close()
+            self._backbones[adapter] = self._backbones[""].with_adapter(adapter, folder)
+        return self._backbones[adapter]
+
+    def adapter_folder(self, adapter: str) -> Path:
+        """Return where an adapter's weights are."""
+        return self.folder / "adapters" / adapter
+
+    @property
+    def scope(self) -> str:
+        """The scope of the run's lessons: its benchmark."""
+        return re.sub(r"[^\w-]+", "-", self.config.benchmark).strip("-")
+
+    def embedder(self) -> MiniLM:
+        """Return the embedder of the memory."""
+        from agentevo.memory import MiniLM
+
+        if self._embedder is None:
+            self._embedder = MiniLM()
+        return self._embedder
+
+    def memory(self) -> Memory:
+        """Return the run's memory, open for writing."""
+        from agentevo.memory import Memory
+
+        if self._memory is None:
+            self._memory = Memory(
+                self.ledger.engine, self.folder / "index", self.scope, self.embedder()
+            )
+        return self._memory
+
+    def snapshot(self, version: int) -> Snapshot:
+        """Return the memory as of a version."""
+        if version not in self._snapshots:
+            self._snapshots[version] = take_snapshot(
+                self.ledger.engine, self.scope, self.embedder(), version
+            )
+        return self._snapshots[version]
+
+    def player(
+        self,
+        arm: Arm,
+        *,
+        learning: bool = False,
+        utility: Mapping[str, float] | None = None,
+    ) -> Player:
+        """Return the agent of an arm.
+
+        Args:
+            arm: which memory, which weights.
+            learning: True in acquisition: it samples, tries again, and some lessons are
+                withheld. False: greedy, one attempt, nothing withheld.
+            utility: what lessons have proven to be worth, by id.
+        """
+        from agentevo import tools
+
+        agent, backbone = self.config.agent, self.backbone(arm.adapter)
+        recall = None
+        if arm.memory_version:
+            snapshot = self.snapshot(arm.memory_version)
+            recall = SnapshotRecaller(
+                snapshot.with_utility(utility) if utility else snapshot,
+                self.config.memory,
+                backbone.count_tokens,
+                self.config.memory.withhold_rate if learning else 0.0,
+            )
+        return Player(
+            backbone=backbone,
+            recall=recall,
+            memory_version=arm.memory_version,
+            tools=[tools.load(name) for name in agent.tools],
+            limits=Limits(
+                max_steps=agent.max_steps,
+                max_tokens=agent.max_tokens,
+                max_reply_tokens=agent.max_reply_tokens,
+                n_stalled=agent.n_stalled,
+                n_malformed=agent.n_malformed,
+                reply_timeout_s=agent.reply_timeout_s,
+            ),
+            temperature=self.config.acquisition.temperature if learning else 0.0,
+            n_attempts=self.config.acquisition.n_attempts if learning else 1,
+        )
+
+    def tasks(self, benchmark: Benchmark, split: Any, n_per_level: int) -> list[Task]:
+        """Return held-out tasks, the same number of each level."""
+        return benchmark.tasks(split, n_per_level, levels=self.config.levels)
+
+    # --- where it stands ------------------------------------------------------------------
+
+    def incumbent(self) -> Arm:
+        """Return the pair in force: what the gate promoted last, or a rollback named."""
+        arm = Arm(0, "")
+        for event in self.ledger.events(self.id):
+            if event.kind in ("promotion", "rollback"):
+                arm = Arm(
+                    int(str(event.payload["memory_version"])), str(event.payload["adapter"])
+                )
+        return arm
+
+    def promote(self, generation: int, kind: str, arm: Arm) -> None:
+        """Put a pair in force."""
+        self.ledger.add_event(
+            self.id,
+            "promotion",
+            {
+                "generation": generation,
+                "kind": kind,
+                "memory_version": arm.memory_version,
+                "adapter": arm.adapter,
+            },
+        )
+
+
+def fingerprint(config: RunConfig) -> str:
+    """Return a hash of all that a run's results depend on, apart from chance."""
+    from agentevo import __version__
+
+    parts: dict[str, Any] = {
+        "agentevo": __version__,
+        "config": config.model_dump(mode="json"),
+        "benchmark": benchmarks.load(config.benchmark).fingerprint(),
+    }
+    if config.backbone == "seed":
+        from agentevo.backbones.seed.weights_file import FOLDER
+
+        noted = FOLDER / "SHA256"
+        parts["weights"] = noted.read_text().split()[0] if noted.exists() else ""
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_levels(benchmark: Benchmark, levels: Sequence[int] | None) -> None:
+    """Raise the benchmark's own error where a level does not exist."""
+    benchmark.tasks("train", 1, levels=levels)

@@ -1,0 +1,148 @@
+"""Updating in weights: fine-tuning on traces, as a strategy behind one small protocol.
+
+A trainer writes a folder that PEFT or transformers load, and nothing else.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from agentevo.config import WeightSettings
+from agentevo.strategies import find
+from agentevo.updating.traces import TrainingSet
+
+TrainProgress = Callable[[int, int, float], None]
+"""Called with (step, steps in all, loss)."""
+
+
+class Trainer(Protocol):
+    """Trains an adapter."""
+
+    def __call__(
+        self,
+        weights: Path,
+        parent: Path | None,
+        data: TrainingSet,
+        settings: WeightSettings,
+        out: Path,
+        *,
+        window: int,
+        seed: int,
+        progress: TrainProgress,
+    ) -> dict[str, float]:
+        """Train from the weights (with the parent adapter merged in) into the folder `out`.
+
+        Returns:
+            Figures to be recorded, the final loss among them.
+        """
+        ...
+
+
+def sft(
+    weights: Path,
+    parent: Path | None,
+    data: TrainingSet,
+    settings: WeightSettings,
+    out: Path,
+    *,
+    window: int,
+    seed: int,
+    progress: TrainProgress,
+) -> dict[str, float]:
+    """Supervised fine-tuning on the assistant's tokens, by TRL; LoRA by PEFT, or all weights.
+
+    Adapters are always trained from the plain weights: what earlier generations learned comes
+    back by the replayed traces, and no chain of adapters has to be kept.
+    """
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
+    from trl import SFTConfig, SFTTrainer
+
+    set_seed(seed)
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+
+    class Tell(TrainerCallback):  # type: ignore[misc]
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if logs and "loss" in logs:
+                progress(state.global_step, state.max_steps, float(logs["loss"]))
+
+    tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(
+        weights, dtype=torch.float32, local_files_only=True
+    )
+    lengths = [
+        len(tokenizer.apply_chat_template(row, tokenize=True, return_dict=True)["input_ids"])
+        for row in data.dialogues
+    ]
+    n_rows = max(1, settings.tokens_per_step // max(1, sum(lengths) // len(lengths)))
+    micro = max(1, min(n_rows, settings.tokens_per_step // max(lengths)))
+    has_cuda = torch.cuda.is_available()
+    config = SFTConfig(
+        output_dir=str(out.parent / f"{out.name}.work"),
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=max(1, n_rows // micro),
+        num_train_epochs=settings.n_epochs,
+        learning_rate=settings.lr,
+        lr_scheduler_type="cosine",
+        warmup_steps=3,
+        max_length=window,
+        packing=False,
+        assistant_only_loss=True,
+        train_sampling_strategy="group_by_length",
+        bf16=has_cuda or torch.backends.mkldnn.is_available(),
+        use_cpu=not has_cuda,
+        gradient_checkpointing=False,
+        logging_steps=1,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=has_cuda,
+        seed=seed,
+        data_seed=seed,
+    )
+    lora = LoraConfig(
+        r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer = SFTTrainer(
+            model=model,
+            args=config,
+            train_dataset=Dataset.from_list([{"messages": row} for row in data.dialogues]),
+            processing_class=tokenizer,
+            peft_config=lora if settings.mode == "lora" else None,
+            callbacks=[Tell()],
+        )
+        trainer.remove_callback("PrinterCallback") if False else None
+        result = trainer.train()
+    partial = out.parent / f"{out.name}.new"
+    trainer.model.save_pretrained(partial)
+    (partial / "data.json").write_text(
+        json.dumps({"hash": data.data_hash, "n_traces": data.n_traces})
+    )
+    partial.rename(out)
+    figures = {
+        "loss": float(result.training_loss),
+        "n_steps": float(result.global_step),
+        "n_tokens": float(sum(lengths)) * settings.n_epochs,
+    }
+    del trainer, model
+    gc.collect()
+    return figures
+
+
+STRATEGIES: dict[str, Trainer] = {"sft": sft}
+
+
+def trainer(name: str) -> Trainer:
+    """Return a trainer by name."""
+    return find("updating.weights", name, STRATEGIES)

@@ -1,0 +1,131 @@
+"""Training traces: a trajectory as the dialogues that it was, cut as the agent saw them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agentevo.config import WeightSettings
+from agentevo.dialogue import prompts
+from agentevo.dialogue.context import Turn, first_shown, shown
+from agentevo.experience import Trajectory
+
+Dialogue = list[dict[str, str]]
+"""Messages with `role` and `content`, as chat templates take them."""
+
+
+def dialogues(
+    trajectory: Trajectory,
+    *,
+    with_lessons: bool,
+    window: int,
+    count: Callable[[str], int],
+) -> list[Dialogue]:
+    """Return a trajectory as dialogues to learn the assistant's side of.
+
+    Long episodes give several: a new one begins where the context window dropped turns.
+
+    Args:
+        trajectory: a finished episode.
+        with_lessons: False takes the lessons out of the prompt (context distillation,
+            Snell et al. 2022, arXiv 2209.15189).
+        window: tokens that a dialogue may have.
+        count: counts a message's tokens.
+    """
+    lessons = trajectory.lessons if with_lessons else ()
+    reflections = trajectory.reflections if with_lessons else ()
+    first = prompts.task_message(
+        trajectory.instruction, trajectory.first_observation, lessons, reflections
+    )
+    head = count(prompts.ACT_SYSTEM) + count(first)
+    opening = [
+        {"role": "system", "content": prompts.ACT_SYSTEM},
+        {"role": "user", "content": first},
+    ]
+    turns = [Turn(s.reply, s.observation, s.keep) for s in trajectory.steps]
+    found: list[Dialogue] = []
+    start = 0
+    current: Dialogue | None = None
+    for i, turn in enumerate(turns):
+        new_start = first_shown(turns[:i], start, head=head, budget=window, count=count)
+        if current is None or new_start != start:
+            start = new_start
+            current = list(opening)
+            for old in shown(turns[:i], start):
+                current += [
+                    {"role": "assistant", "content": old.reply},
+                    {"role": "user", "content": old.observation},
+                ]
+            found.append(current)
+        current.append({"role": "assistant", "content": turn.reply})
+        current.append({"role": "user", "content": turn.observation})
+    for dialogue in found:
+        dialogue.pop()  # nothing answers the last observation
+    return found
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What an adapter is trained on."""
+
+    dialogues: list[Dialogue]
+    n_traces: int
+    n_replayed: int
+    """Traces that come from earlier generations."""
+    data_hash: str
+
+
+def training_set(
+    fresh: Sequence[Trajectory],
+    earlier: Sequence[Trajectory],
+    settings: WeightSettings,
+    *,
+    window: int,
+    count: Callable[[str], int],
+    seed: int,
+) -> TrainingSet:
+    """Choose traces, balanced over the levels, with a share of earlier successes (replay).
+
+    Args:
+        fresh: refined trajectories of this generation.
+        earlier: those of earlier generations.
+        settings: how many, and whether lessons stay in.
+        window: tokens that a dialogue may have.
+        count: counts a message's tokens.
+        seed: draws among equals.
+    """
+    rng = random.Random(seed)
+    n_old = min(len(earlier), int(settings.replay_share * settings.max_traces))
+    n_new = min(len(fresh), settings.max_traces - n_old)
+    n_old = min(len(earlier), settings.max_traces - n_new)
+    chosen = [*_balanced(fresh, n_new, rng), *_balanced(earlier, n_old, rng)]
+    rows = [
+        dialogue
+        for one in chosen
+        for dialogue in dialogues(
+            one, with_lessons=settings.lessons == "keep", window=window, count=count
+        )
+    ]
+    rng.shuffle(rows)
+    digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
+    return TrainingSet(rows, len(chosen), n_old, digest)
+
+
+def _balanced(
+    trajectories: Sequence[Trajectory], n: int, rng: random.Random
+) -> list[Trajectory]:
+    """Draw up to `n`, level by level in turn."""
+    by_level: dict[int, list[Trajectory]] = {}
+    for one in sorted(trajectories, key=lambda one: one.id):
+        by_level.setdefault(one.difficulty, []).append(one)
+    for level in by_level.values():
+        rng.shuffle(level)
+    drawn: list[Trajectory] = []
+    while len(drawn) < n and any(by_level.values()):
+        for level in sorted(by_level):
+            if by_level[level] and len(drawn) < n:
+                drawn.append(by_level[level].pop())
+    return drawn
