@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentevo import recipes
 from agentevo.config import BUDGETS, Budget, ConfigError, RunConfig, make, merge
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from agentevo.run import Run
 
     Tell = Callable[[News], None]
+
+T = TypeVar("T")
 
 
 def settle(*layers: Mapping[str, Any]) -> RunConfig:
@@ -129,19 +131,33 @@ async def carry_out(run: Run, tell: Tell) -> None:
     from agentevo import evolution
     from agentevo.evaluation.report import write_report
 
-    told = _Stoppable(tell)
-    run.ledger.set_status(run.id, "running")
-    try:
+    async def all_of_it(told: Tell) -> None:
         await evolution.evolve(run, told)
         await play_arms(run, told)
+
+    run.ledger.set_status(run.id, "running")
+    try:
+        await stoppable(all_of_it, tell)
         run.ledger.set_status(run.id, "finished")
         write_report(run)
     except (asyncio.CancelledError, KeyboardInterrupt):
-        told.stop()
         _keep(run, "interrupted")
         raise
     except BaseException:
         _keep(run, "failed")
+        raise
+
+
+async def stoppable(work: Callable[[Tell], Awaitable[T]], tell: Tell) -> T:
+    """Do work that tells of its progress; once it is cancelled, its threads end when they tell.
+
+    Without this, Ctrl-C would wait until a training or the making of games has come to its end.
+    """
+    told = _Stoppable(tell)
+    try:
+        return await work(told)
+    except asyncio.CancelledError:
+        told.stop()
         raise
 
 
@@ -200,10 +216,3 @@ class _Stoppable:
 
     def stop(self) -> None:
         self._stopped.set()
-
-
-def budget_of(name: str) -> Budget:
-    """Return a budget by name. Raises ConfigError if there is none."""
-    if name not in BUDGETS:
-        raise ConfigError(f"there is no budget {name!r} (known: {', '.join(BUDGETS)})")
-    return cast("Budget", name)

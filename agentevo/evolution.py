@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -24,10 +25,10 @@ from agentevo.agent.rollout import Occasion, play_all
 from agentevo.benchmarks import Benchmark, Task
 from agentevo.evaluation.evaluate import Arm, evaluate
 from agentevo.evaluation.gate import GateSettings, Outcome, Verdict, judge
-from agentevo.experience import Trajectory
+from agentevo.experience import Purpose, Trajectory
 from agentevo.refinement import filters
 from agentevo.refinement.distill import Draft, distill
-from agentevo.run import Run
+from agentevo.run import Run, RunError
 from agentevo.updating.in_context import update_memory, uses_of
 from agentevo.updating.in_weights import trainer
 from agentevo.updating.traces import training_set
@@ -68,9 +69,7 @@ async def acquire(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     cycle, generation = runtime.context, state["generation"]
     run, config = cycle.run, cycle.run.config
     choose = chooser(config.acquisition.tasks)
-    tasks = choose(
-        cycle.benchmark, config.acquisition.n_tasks_per_level, generation, config.levels
-    )
+    tasks = choose(cycle.benchmark, config.acquisition.n_tasks_per_level, generation, config.levels)
     done = {
         key.task_id
         for key in run.ledger.finished(run.id, generation=generation, purpose="acquisition")
@@ -254,13 +253,11 @@ def build() -> Any:
     graph = StateGraph(State, context_schema=Cycle)
     nodes = [acquire, refine, remember, judge_memory, train, judge_weights, advance]
     for node in nodes:
-        graph.add_node(node.__name__, node)  # type: ignore[call-overload]
+        graph.add_node(node.__name__, node)
     graph.add_edge(START, "acquire")
-    for first, second in zip(nodes, nodes[1:], strict=False):
+    for first, second in pairwise(nodes):
         graph.add_edge(first.__name__, second.__name__)
-    graph.add_conditional_edges(
-        "advance", after_advance, {"acquire": "acquire", "__end__": END}
-    )
+    graph.add_conditional_edges("advance", after_advance, {"acquire": "acquire", "__end__": END})
     return graph.compile()
 
 
@@ -285,6 +282,8 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
 
 # --- what the nodes share -----------------------------------------------------------------
 
+MAX_ERRORS = 8  # episodes of a phase that may break one after the other from its start on
+
 
 class _Phase:
     """Tells of a phase as it goes, and records what it cost."""
@@ -294,12 +293,19 @@ class _Phase:
     ) -> None:
         self._cycle, self._generation, self._name = cycle, generation, name
         self._n_all, self._n_done = n_all, n_done
+        self._n_new = self._n_errors = 0
         self._began = time.monotonic()
         self._tokens = [0, 0]
         cycle.tell(News("phase", generation, name, n_done, n_all))
 
     def episode(self, trajectory: Trajectory) -> None:
         self._n_done += trajectory.attempt == 0
+        self._n_new += 1
+        self._n_errors += trajectory.ending == "error"
+        if self._n_errors == self._n_new >= MAX_ERRORS:
+            raise RunError(
+                f"the first {MAX_ERRORS} episodes of {self._name} all broke: {trajectory.error}"
+            )
         self._tokens[0] += trajectory.n_prompt_tokens
         self._tokens[1] += trajectory.n_reply_tokens
         self._cycle.tell(
@@ -340,10 +346,8 @@ async def _gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) ->
         for arm, role in ((old, "incumbent"), (new, "candidate")):
             episodes = await play_arm(cycle, arm, tasks, generation, f"gate {kind}: {role}")
             outcomes.append([Outcome.of(one) for one in episodes])
-        settings = GateSettings(
-            alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations
-        )
-        verdict = judge(*outcomes, settings)
+        settings = GateSettings(alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations)
+        verdict = judge(outcomes[0], outcomes[1], settings)
         evidence = verdict.to_json()["evidence"]
         run.ledger.add_verdict(run.id, generation, kind, verdict.decision, evidence)  # type: ignore[arg-type]
         known = run.ledger.get_verdict(run.id, generation, kind)
@@ -355,7 +359,7 @@ async def _gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) ->
 
 async def play_arm(
     cycle: Cycle, arm: Arm, tasks: Sequence[Task], generation: int, name: str,
-    purpose: Literal["gate", "report"] = "gate",
+    purpose: Purpose = "gate",
 ) -> list[Trajectory]:  # fmt: skip
     """Play an arm on held-out tasks, greedily, so far as the ledger does not know it yet."""
     run = cycle.run

@@ -80,7 +80,7 @@ class Trajectory:
     success: bool
     seed: int
     """Seed of the backbone's sampling."""
-    recall: Recall = Recall()
+    recall: Recall = field(default_factory=Recall)
     lessons: tuple[str, ...] = ()
     """Texts of the injected lessons, as they stood in the prompt."""
     reflections: tuple[str, ...] = ()

@@ -268,9 +268,7 @@ class Run:
         arm = Arm(0, "")
         for event in self.ledger.events(self.id):
             if event.kind in ("promotion", "rollback"):
-                arm = Arm(
-                    int(str(event.payload["memory_version"])), str(event.payload["adapter"])
-                )
+                arm = Arm(int(str(event.payload["memory_version"])), str(event.payload["adapter"]))
         return arm
 
     def promote(self, generation: int, kind: str, arm: Arm) -> None:

@@ -51,7 +51,7 @@ class Limits:
 class Recollection:
     """What the memory gave: the facts to be recorded, and the texts to be shown."""
 
-    facts: Recall = Recall()
+    facts: Recall = field(default_factory=Recall)
     texts: tuple[str, ...] = ()
 
 
@@ -286,7 +286,8 @@ def _said(before: Observation, text: str) -> Observation:
 
 
 def _tools(episode: Episode) -> list[BaseTool]:
-    return [*episode.tools, *(t for t in episode.environment.tools if isinstance(t, BaseTool))]
+    own: Sequence[object] = episode.environment.tools
+    return [*episode.tools, *(one for one in own if isinstance(one, BaseTool))]
 
 
 def build() -> CompiledStateGraph[State, Episode, State, State]:

@@ -11,6 +11,8 @@ from agentevo.dialogue.prompts import lesson_line
 from agentevo.experience import Recall
 from agentevo.memory import RecallSettings, Snapshot, Withholding, episode_rng
 
+KEEP_ABOVE = 0.05  # similarity below which a single lesson is never shown
+
 
 @dataclass(frozen=True)
 class SnapshotRecaller:
@@ -39,6 +41,7 @@ class SnapshotRecaller:
                 n_lessons=self.settings.n_lessons,
                 n_tokens=self.settings.n_tokens,
                 abstain_below=self.settings.abstain_below,
+                keep_above=min(KEEP_ABOVE, self.settings.abstain_below),
             ),
             withholding=withholding,
             count=self.count_tokens,

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 
 from agentevo.agent.graph import Episode, Limits, Recaller, Recollection, State, build
@@ -84,9 +85,12 @@ async def play(
             n_attempts=player.n_attempts,
         )
         n_nodes = (2 * episode.limits.max_steps + 4) * player.n_attempts
-        config = {"recursion_limit": n_nodes + 10}
+        config: RunnableConfig = {"recursion_limit": n_nodes + 10}
         async for update in compiled().astream(
-            state, context=episode, config=config, stream_mode="values"  # type: ignore[arg-type]
+            state,
+            context=episode,
+            config=config,
+            stream_mode="values",
         ):
             state = update  # type: ignore[assignment]
     except Exception as caught:

@@ -11,7 +11,8 @@ import hashlib
 import queue
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +49,7 @@ class Request:
     generator: torch.Generator | None = None
 
 
-class SlotCache(Cache):
+class SlotCache(Cache):  # type: ignore[misc]
     """Key-value cache with a row a slot, each with a length of its own.
 
     Tensors of shape (n_slots, n_heads, n_positions, head_dim), one pair a layer. Before each
@@ -56,6 +57,7 @@ class SlotCache(Cache):
     """
 
     def __init__(self, model: PreTrainedModel, n_slots: int, n_positions: int) -> None:
+        """Make room for all slots at once."""
         super().__init__(layers=[])
         config = model.config
         heads = config.num_key_value_heads
@@ -104,6 +106,7 @@ class Batcher:
     """
 
     def __init__(self, model: PreTrainedModel, end: int, n_positions: int, n_slots: int) -> None:
+        """Start the loop."""
         self._model = model
         self._end = end
         self._cache = SlotCache(model, n_slots, n_positions)
@@ -138,7 +141,8 @@ class Batcher:
                     self._decode()
         except BaseException as error:
             for request in [*self._running, *self._waiting]:
-                request.future.set_exception(error)
+                with suppress(InvalidStateError):
+                    request.future.set_exception(error)
             raise
         for request in [*self._running, *self._waiting]:
             request.future.cancel()
@@ -161,6 +165,8 @@ class Batcher:
         fresh: list[Request] = []
         while self._waiting and len(busy) < len(self._held):
             request = self._waiting.pop(0)
+            if request.future.cancelled():
+                continue
             free = [slot for slot in range(len(self._held)) if slot not in busy]
             own = [slot for slot in free if self._sessions[slot] == request.session]
             request.slot = own[0] if own else min(free, key=lambda slot: self._used[slot])
@@ -243,7 +249,8 @@ class Batcher:
             full = len(request.ids) + len(request.out) >= self._cache.keys[0].shape[2]
             if token == self._end or len(request.out) >= request.max_tokens or full:
                 reply = Reply(request.out, request.n_cached, token == self._end)
-                request.future.set_result(reply)
-            else:
+                with suppress(InvalidStateError):  # it was cancelled at this moment
+                    request.future.set_result(reply)
+            elif not request.future.cancelled():  # by a timeout, or because the run ends
                 still.append(request)
         self._running = still

@@ -107,12 +107,14 @@ class Local:
         n_slots: int = 32,
         max_window: int | None = None,
     ) -> None:
+        """Load the model; see the class."""
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         from agentevo.backbones.batching import Batcher
 
-        self.name, self.adapter, self.weights = name, adapter, folder
+        self.name, self.adapter = name, adapter
+        self.weights: Path | None = folder
         self._n_slots, self._max_window = n_slots, max_window
         source = folder
         is_peft = adapter_folder is not None and (adapter_folder / "adapter_config.json").exists()
@@ -134,7 +136,7 @@ class Local:
             model = peft.merge_and_unload()
         if torch.cuda.is_available():
             model = model.to("cuda", torch.bfloat16)
-        model.eval()
+        self.model = model.eval()
         longest = min(model.config.max_position_embeddings, self.tokenizer.model_max_length)
         self.window = min(longest, max_window or longest)
         self.batcher = Batcher(model, self.tokenizer.eos_token_id, self.window, n_slots)
@@ -153,9 +155,7 @@ class Local:
             BackboneError: the dialogue leaves no room for a reply.
         """
         turns = [{"role": ROLE[m.type], "content": str(m.content)} for m in messages]
-        text = self.tokenizer.apply_chat_template(
-            turns, add_generation_prompt=True, tokenize=False
-        )
+        text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(ids) >= self.window:
             raise BackboneError(

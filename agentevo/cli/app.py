@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -52,6 +53,8 @@ def _options(
 
 def main() -> None:
     """Run the command line; the entry point."""
+    for library in ("HUB", "DATASETS"):  # our own view shows progress
+        os.environ.setdefault(f"HF_{library}_DISABLE_PROGRESS_BARS", "1")
     try:
         app()
     except Exception as error:

@@ -26,6 +26,9 @@ class Span(Protocol):
     def high(self) -> float: ...  # noqa: D102
 
 
+WIDE = 10_000
+"""Columns where nobody looks at a terminal: no line is broken, so that `grep` finds it."""
+
 AS_JSON = typer.Option(False, "--json", help="Print JSON on stdout.")
 
 
@@ -64,7 +67,7 @@ def _console(*, stderr: bool) -> Console:
 
     console = Console(stderr=stderr, highlight=False, soft_wrap=False)
     if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, width=160)
+        console = Console(stderr=stderr, highlight=False, width=WIDE)
     return console
 
 
@@ -74,12 +77,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, box=box.SIMPLE, title_justify="left", pad_edge=False)
+    table = Table(
+        title=Text(title) if title else None, box=box.SIMPLE, title_justify="left", pad_edge=False
+    )
     for name in columns:
         right = name.endswith("#")
-        table.add_column(
-            name.removesuffix("#"), justify="right" if right else "left", no_wrap=right
-        )
+        table.add_column(name.removesuffix("#"), justify="right" if right else "left")
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     stdout().print(table)
@@ -101,21 +104,36 @@ def gain_span(estimate: float, span: Span) -> str:
 
 
 def print_arms(rows: Sequence[Row], title: str) -> None:
-    """Print the table of arms."""
+    """Print the table of arms; it fits 80 columns."""
     print_table(
-        ["arm", "tasks#", "score#", "success#", "gain on plain#", "best score#", "steps#",
-         "tokens#"],
+        ["arm", "score#", "success#", "gain on plain#", "best#", "steps#", "tokens#"],
         [
             [
-                row.arm, row.n, percent_span(row.score.estimate, row.score),
-                percent_span(row.success.estimate, row.success),
+                row.arm, _short(row.score.estimate, row.score),
+                _short(row.success.estimate, row.success),
                 gain_span(row.gain.estimate, row.gain) if row.gain else "",
-                percent(row.best_score), f"{row.steps:.1f}", f"{row.tokens:,.0f}",
+                f"{100 * row.best_score:.0f}", f"{row.steps:.1f}", f"{row.tokens:,.0f}",
             ]
             for row in rows
         ],
-        title,
+        f"{title}: {rows[0].n} tasks; in % with 95 % intervals; best: best score reached, as in "
+        "TALES; steps and tokens per episode",
     )  # fmt: skip
+
+
+def _short(estimate: float, span: Span) -> str:
+    return f"{100 * estimate:.0f} ({100 * span.low:.0f}-{100 * span.high:.0f})"
+
+
+def same_arms(memory_version: int, adapter: str) -> str:
+    """Return in words which of the four arms are one and the same; empty: none."""
+    if not memory_version and not adapter:
+        return "nothing was promoted: all four arms are the plain backbone, played once"
+    if not adapter:
+        return "no weights were promoted: 'weights' is plain, and 'both' is memory alone"
+    if not memory_version:
+        return "no lessons were promoted: 'memory' is plain, and 'both' is the weights alone"
+    return ""
 
 
 def print_evidence(evidence: Evidence) -> None:

@@ -82,7 +82,10 @@ def parse_lessons(text: str) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for line in text.splitlines():
         match = _LESSON.match(line)
-        if match and (pair := (match.group(1).strip(), match.group(2).strip().rstrip("."))) not in pairs:
+        if (
+            match
+            and (pair := (match.group(1).strip(), match.group(2).strip().rstrip("."))) not in pairs
+        ):
             pairs.append(pair)
     return pairs
 

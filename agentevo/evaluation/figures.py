@@ -140,7 +140,9 @@ def _reported_pair(run: Run) -> tuple[Arm, str]:
             choices.append((last, f"the outcome of generation {update.generation}"))
 
     def n_played(choice: tuple[Arm, str]) -> int:
-        names = {arm.name for arm in four_arms(choice[0].memory_version, choice[0].adapter).values()}
+        names = {
+            arm.name for arm in four_arms(choice[0].memory_version, choice[0].adapter).values()
+        }
         return sum(bool(run.ledger.finished(run.id, purpose="report", arm=one)) for one in names)
 
     return max(choices, key=n_played)  # the first of equals, which is the incumbent
@@ -174,8 +176,7 @@ def learning_curve(run: Run) -> tuple[GenerationFigures, ...]:
             acquired.setdefault(one.key.generation, []).append(one)
     at_gate = {
         name: {
-            one.key.task_id: one
-            for one in run.ledger.summaries(run.id, purpose="gate", arm=name)
+            one.key.task_id: one for one in run.ledger.summaries(run.id, purpose="gate", arm=name)
         }
         for name in {arm.name for arm in outcomes.values()}
     }

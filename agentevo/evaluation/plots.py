@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from agentevo.evaluation.statistics import Interval
 
 WIDTH = 420
-_TOP, _BOTTOM, _RIGHT = 8, 40, 14
+_TOP, _BOTTOM, _RIGHT = 8, 26, 24
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,12 @@ def bars(title: str, items: Sequence[tuple[str, int, Interval]]) -> Markup:
 
 def lines(title: str, series: Sequence[Series], x_label: str) -> Markup:
     """Draw lines with intervals over a common x axis, in the order in which its places occur."""
-    left, height = 46, 290
+    left, height, bottom = 54, 290, 44
     x_places = sorted({mark.at for one in series for mark in one.marks}, key=int)
     top = _TOP + 20 * len(series)
-    x = _Scale(left + 24, WIDTH - _RIGHT - 24, 0, max(len(x_places) - 1, 1))
-    y = _Scale(height - _BOTTOM, top + 6)
+    ends = (0, len(x_places) - 1) if len(x_places) > 1 else (-1, 1)  # one alone: in the middle
+    x = _Scale(left + 24, WIDTH - _RIGHT - 24, *ends)
+    y = _Scale(height - bottom, top + 6)
     parts = []
     for tenth in (0, 25, 50, 75, 100):
         at = y(tenth / 100)
@@ -70,7 +71,7 @@ def lines(title: str, series: Sequence[Series], x_label: str) -> Markup:
     every = -(-len(x_places) // 12)
     for n, place in enumerate(x_places):
         if n % every == 0:
-            parts.append(_text(x(n), height - _BOTTOM + 18, place, "middle"))
+            parts.append(_text(x(n), height - bottom + 18, place, "middle"))
     parts.append(_text((left + WIDTH) / 2, height - 4, x_label, "middle"))
     told = []
     for k, one in enumerate(series):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import sqlalchemy as sa
 
@@ -51,7 +51,7 @@ class LessonFigures:
     """The first three of `n_sources`."""
     n_sources: int
     last_change: str
-    """What the log says of its last event. Empty for an active lesson."""
+    """Who made it what it is now, and why. Empty for an active lesson."""
 
 
 @dataclass(frozen=True)
@@ -136,29 +136,27 @@ def lessons_figures(run: Run) -> LessonsFigures:
                 distiller=one.provenance[0].distiller,
                 trajectories=one.trajectories[:3],
                 n_sources=len(one.trajectories),
-                last_change=f"{last.kind} by {last.who}: {last.why}" if last else "",
+                last_change=f"{last.who}: {last.why}" if last else "",
             )
         )
-    statuses = Counter(one.status for one in found)
+    statuses = Counter[str](one.status for one in found)
     by_status = {name: statuses[name] for name in _ORDER if name in statuses}
     return LessonsFigures(tuple(shown), len(found), by_status)
 
 
 def readings(run: Run, arms: ArmsFigures) -> tuple[Reading, ...]:
     """Return up to three episodes to read in full, of the test split where it is played."""
-    names = {
-        label: arm.name for label, arm in four_arms(arms.memory_version, arms.adapter).items()
-    }
+    names = {label: arm.name for label, arm in four_arms(arms.memory_version, arms.adapter).items()}
     plain, both = names["plain"], names["both"]
-    failed = _of(run, False, purpose="report", arm=plain)
-    solved = [] if both == plain else _of(run, True, purpose="report", arm=both)
+    failed = _of(run, success=False, purpose="report", arm=plain)
+    solved = [] if both == plain else _of(run, success=True, purpose="report", arm=both)
     tasks = {one.key.task_id for one in failed} & {one.key.task_id for one in solved}
     solved_same = [one for one in solved if one.key.task_id in tasks]
     failed_same = [one for one in failed if one.key.task_id in tasks]
     chosen: list[Reading] = []
     first = (
-        failed_same or failed or _of(run, False, purpose="gate", arm=plain)
-        or _of(run, False, purpose="acquisition", memory_version=0, adapter="")
+        failed_same or failed or _of(run, success=False, purpose="gate", arm=plain)
+        or _of(run, success=False, purpose="acquisition", memory_version=0, adapter="")
     )  # fmt: skip
     if first:
         chosen.append(_reading(_load(run, _easiest(first)), "A failure of the plain backbone"))
@@ -169,19 +167,21 @@ def readings(run: Run, arms: ArmsFigures) -> tuple[Reading, ...]:
         chosen.append(_reading(_load(run, second), why))
     taken = {one.id for one in chosen}
     pools: tuple[EpisodeFilter, ...] = (
-        {"purpose": "report", "arm": names["memory"]}, {"purpose": "report", "arm": both},
-        {"purpose": "gate"}, {"purpose": "acquisition"},
-    )  # fmt: skip
+        {"success": True, "purpose": "report", "arm": names["memory"]},
+        {"success": True, "purpose": "report", "arm": both},
+        {"success": True, "purpose": "gate"},
+        {"success": True, "purpose": "acquisition"},
+    )
     for pool in pools:
-        for one in run.ledger.episodes(run.id, success=True, **pool):
+        for one in run.ledger.episodes(run.id, **pool):
             if one.recall.injected and one.id not in taken:
                 chosen.append(_reading(one, "A success with lessons in the prompt"))
                 return tuple(chosen)
     return tuple(chosen)
 
 
-def _of(run: Run, success: bool, **which: object) -> list[EpisodeSummary]:
-    return list(run.ledger.summaries(run.id, success=success, **which))  # type: ignore[arg-type]
+def _of(run: Run, **which: Unpack[EpisodeFilter]) -> list[EpisodeSummary]:
+    return list(run.ledger.summaries(run.id, **which))
 
 
 def _easiest(episodes: list[EpisodeSummary]) -> EpisodeSummary:

@@ -21,7 +21,7 @@ def summarise(run: Run, arms: ArmsFigures, curve: Sequence[GenerationFigures]) -
     config, n_closed = run.config, _n_closed(curve)
     n_played = sum(one.n_tasks for one in curve)
     parts = [
-        f"The backbone {config.backbone} was to evolve on {config.benchmark} (recipe "
+        f"This run let the backbone {config.backbone} evolve on {config.benchmark} (recipe "
         f"{config.recipe}, budget {config.budget}, {_levels(config.levels)}) over "
         f"{_count(config.n_generations, 'generation')}; {n_closed} of them "
         f"{'is' if n_closed == 1 else 'are'} closed, with {_count(n_played, 'training task')} "
@@ -58,10 +58,9 @@ def _verdicts(run: Run) -> str:
     given = Counter(one.verdict for one in run.ledger.verdicts(run.id))
     if not given:
         return ""
-    words = {"promote": "promoted", "hold": "held back for want of evidence", "reject": "rejected"}
-    told = [f"{n} {words.get(verdict, verdict)}" for verdict, n in sorted(given.items())]
-    one_of = f"Of {_count(given.total(), 'candidate')} at the gate, {_joined(told)}."
-    return one_of
+    words = {"promote": "promote", "hold": "hold (it could not be told)", "reject": "reject"}
+    told = [f"{given[verdict]} {words[verdict]}" for verdict in words if verdict in given]
+    return f"The gate gave {_count(given.total(), 'verdict')}: {_joined(told)}."
 
 
 def _in_force(run: Run) -> str:
@@ -115,10 +114,10 @@ def same_words(arms: ArmsFigures) -> str:
 
 def _shown(gain: Interval) -> str:
     if gain.low > 0:
-        return "a gain that chance hardly explains"
+        return "a gain, since the interval excludes 0"
     if gain.high < 0:
-        return "a loss that chance hardly explains"
-    return "which does not tell it from no change"
+        return "a loss, since the interval excludes 0"
+    return "which is not told from no change, since the interval includes 0"
 
 
 def percent(value: float) -> str:

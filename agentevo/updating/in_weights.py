@@ -63,7 +63,13 @@ def sft(
     import torch
     from datasets import Dataset
     from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
+    from transformers import (
+        AutoModelForCausalLM,
+        AutoTokenizer,
+        PrinterCallback,
+        TrainerCallback,
+        set_seed,
+    )
     from trl import SFTConfig, SFTTrainer
 
     set_seed(seed)
@@ -97,7 +103,7 @@ def sft(
         packing=False,
         assistant_only_loss=True,
         train_sampling_strategy="group_by_length",
-        bf16=has_cuda or torch.backends.mkldnn.is_available(),
+        bf16=has_cuda or bool(torch.backends.mkldnn.is_available()),  # type: ignore[no-untyped-call]
         use_cpu=not has_cuda,
         gradient_checkpointing=False,
         logging_steps=1,
@@ -122,7 +128,7 @@ def sft(
             peft_config=lora if settings.mode == "lora" else None,
             callbacks=[Tell()],
         )
-        trainer.remove_callback("PrinterCallback") if False else None
+        trainer.remove_callback(PrinterCallback)  # it prints on stdout
         result = trainer.train()
     partial = out.parent / f"{out.name}.new"
     trainer.model.save_pretrained(partial)

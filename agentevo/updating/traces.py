@@ -114,9 +114,7 @@ def training_set(
     return TrainingSet(rows, len(chosen), n_old, digest)
 
 
-def _balanced(
-    trajectories: Sequence[Trajectory], n: int, rng: random.Random
-) -> list[Trajectory]:
+def _balanced(trajectories: Sequence[Trajectory], n: int, rng: random.Random) -> list[Trajectory]:
     """Draw up to `n`, level by level in turn."""
     by_level: dict[int, list[Trajectory]] = {}
     for one in sorted(trajectories, key=lambda one: one.id):
@@ -125,7 +123,7 @@ def _balanced(
         rng.shuffle(level)
     drawn: list[Trajectory] = []
     while len(drawn) < n and any(by_level.values()):
-        for level in sorted(by_level):
-            if by_level[level] and len(drawn) < n:
-                drawn.append(by_level[level].pop())
+        for difficulty in sorted(by_level):
+            if by_level[difficulty] and len(drawn) < n:
+                drawn.append(by_level[difficulty].pop())
     return drawn

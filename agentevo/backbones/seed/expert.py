@@ -1,5 +1,4 @@
-"""The player that the seed backbone imitates: it keeps notes, explores, and guesses what it
-was not told.
+"""The player that the seed backbone imitates: it keeps notes, explores, and guesses.
 
 Its notes are carried from thought to thought, so that what to do next follows from the last
 thought and the last observation: which command carries out which verb (`use`), what is to
@@ -312,4 +311,3 @@ class Expert:
         self.use = {verb: law for verb, law in self.use.items() if verb in open_verbs}
         if self.find not in [tool for _, tool in self.use.values()]:
             self.find = ""
-

@@ -34,9 +34,7 @@ def _bank() -> dict[Kind, list[str]]:
     from textworld.generator.data import KnowledgeBase
     from textworld.generator.text_grammar import Grammar, GrammarOptions
 
-    kb = KnowledgeBase.load(
-        logic_path=cooking.KB_LOGIC_PATH, grammar_path=cooking.KB_GRAMMAR_PATH
-    )
+    kb = KnowledgeBase.load(logic_path=cooking.KB_LOGIC_PATH, grammar_path=cooking.KB_GRAMMAR_PATH)
     grammar: Any = Grammar(GrammarOptions(), rng=np.random.RandomState(0), kb=kb)
     return {
         kind: [str(grammar.expand(tag)) for _ in range(_VARIANTS)] for kind, tag in _TAGS.items()

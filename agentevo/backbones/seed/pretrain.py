@@ -20,7 +20,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from torch.nn import functional as F  # noqa: N812 (torch's own custom)
+from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agentevo.backbones.seed.samples import draw_samples
@@ -41,6 +41,8 @@ class Plan:
     window: int = 1250
     """Tokens of the context window that episodes are cut to."""
     n_steps: int = 4000
+    n_before: int = 0
+    """Steps of an earlier plan with the same tokenizer and size, after which this one begins."""
     tokens_per_step: int = 6400
     lr: float = 2e-3
     n_warmup: int = 150
@@ -57,9 +59,11 @@ class Batch:
     names: list[list[str]]
 
 
-def p_drill(at: float) -> float:
-    """Return the share of look-up drills at a point 0..1 of the training: look-up comes first."""
-    return 0.55 if at < 0.12 else 0.3 if at < 0.3 else 0.12
+def shares(at: float) -> dict[str, float]:
+    """Return the shares of drills at a point 0..1 of the plan; they come first."""
+    p_recall = 0.7 if at < 0.12 else 0.25 if at < 0.25 else 0.06
+    p_drill = 0.4 if at < 0.35 else 0.2 if at < 0.6 else 0.1
+    return {"p_recall": p_recall, "p_drill": p_drill}
 
 
 def batches(
@@ -74,8 +78,9 @@ def batches(
     shelves: dict[int, list[tuple[list[int], list[float], list[str]]]] = defaultdict(list)
     n_done = 0
     while True:
-        share = p_drill((at_step + n_done) / plan.n_steps)
-        for sample in draw_samples(rng, plan.window, count, p_drill=share):
+        at = at_step + n_done - plan.n_before
+        now = shares(at / max(1, plan.n_steps - plan.n_before))
+        for sample in draw_samples(rng, plan.window, count, **now):
             ids, weights, names = encode(sample, tokenizer)
             length = next((n for n in LENGTHS if len(ids) <= n), None)
             if length is None or not any(weights):
@@ -195,7 +200,9 @@ def _average(model: LlamaForCausalLM, ranks: int, *, late: bool) -> bool:
     return any_late
 
 
-def _rank(rank: int, ranks: int, store: str, out: Path, plan: Plan, options: dict[str, Any]) -> None:
+def _rank(
+    rank: int, ranks: int, store: str, out: Path, plan: Plan, options: dict[str, Any]
+) -> None:
     """Train as one of several processes, each with its own share of a step's tokens."""
     torch.set_num_threads(1)
     if ranks > 1:
@@ -242,7 +249,7 @@ def train(
         batch = Batch(torch.from_numpy(ids), torch.from_numpy(weights), [])
         losses, token_weights, _ = token_losses(model, body, batch, device)
         loss = (losses * token_weights).sum() / token_weights.sum()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         late = minutes is not None and time.time() - began > 60 * minutes
         if ranks > 1:
             late = _average(model, ranks, late=late)

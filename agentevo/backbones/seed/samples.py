@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agentevo.backbones.seed import words
 from agentevo.backbones.seed.expert import Expert
 from agentevo.backbones.seed.world import Law, Size, World, draw_size, draw_world
 from agentevo.dialogue import prompts
@@ -102,9 +103,7 @@ def play(rng: random.Random, size: Size | None = None, share_told: float | None 
     rng.shuffle(lessons)
     expert = Expert(world, told, told_ending, rng)
     p_slip = rng.choice([0.0, 0.0, 0.05, 0.1])
-    played = Played(
-        world, world.here.describe(), [], [], [], lessons, share_told == 1.0
-    )
+    played = Played(world, world.here.describe(), [], [], [], lessons, share_told == 1.0)
     for _ in range(MAX_STEPS):
         slip = expert.has_looked and rng.random() < p_slip
         was_read, n_laws = expert.has_read, len(expert.use)
@@ -162,9 +161,7 @@ def episode_samples(
     start, learned = 0, 0
     current: Sample | None = None
     for i in range(len(played.turns)):
-        new_start = first_shown(
-            played.turns[:i], start, head=head, budget=budget, count=count
-        )
+        new_start = first_shown(played.turns[:i], start, head=head, budget=budget, count=count)
         if current is None or new_start != start:
             start = new_start
             current = Sample(kind)
@@ -200,6 +197,37 @@ def drill(rng: random.Random) -> Sample:
     return sample
 
 
+def recall_drill(rng: random.Random) -> Sample:
+    """Return a list of names or pairs, and the same again in another order, to be looked up.
+
+    What attention needs to copy and to look up (induction heads, Olsson et al. 2022, arXiv
+    2209.11895) forms on such lists far sooner than within episodes.
+    """
+    sample = Sample("recall")
+    if rng.random() < 0.4:  # names, to be repeated in order
+        names = [words.name_of_thing(rng) for _ in range(rng.randint(4, 20))]
+        sample.add("user", ", ".join(names))
+        pieces = [(", " if i else "") + name for i, name in enumerate(names)]
+        sample.messages.append(Message("assistant", [(piece, 1.0, "copied") for piece in pieces]))
+        return sample
+    verbs = [verb for verb, _ in rng.sample(words.VERBS, rng.randint(3, 14))]
+    keys = verbs if rng.random() < 0.6 else [words.name_of_thing(rng) for _ in verbs]
+    pairs = {
+        key: f"{rng.choice([*words.COMMANDS, key])} {rng.choice(words.FIXTURES + words.TOOLS)}"
+        for key in dict.fromkeys(keys)
+    }
+    form = rng.choice(["{} = {}", "When the directions say {}: {}", "{}: {}"])
+    lines = [form.format(key, value) for key, value in pairs.items()]
+    sample.add("user", rng.choice(["\n", ", "]).join(lines))
+    asked = rng.sample(list(pairs), len(pairs))
+    message = Message("assistant", [])
+    for i, key in enumerate(asked):
+        message.pieces.append((f"{', ' if i else ''}{key} =", 0.0, "asked"))
+        message.pieces.append((f" {pairs[key]}", 1.0, "recalled"))
+    sample.messages.append(message)
+    return sample
+
+
 def distill_sample(rng: random.Random) -> Sample:
     """Return transcripts with the lessons that they show."""
     transcripts, lessons = [], []
@@ -210,11 +238,10 @@ def distill_sample(rng: random.Random) -> Sample:
         size = Size(min(size.n_rooms, 4), size.n_needs, size.p_step, size.p_done)
         played = play(rng, size)
         world = played.world
-        outcome = f"{'success' if world.won else 'failure'}, score {world.score / world.max_score:.2f}"
+        ending = "success" if world.won else "failure"
+        outcome = f"{ending}, score {world.score / world.max_score:.2f}"
         steps = [(c, t.observation) for c, t in zip(played.commands, played.turns, strict=True)]
-        transcripts.append(
-            prompts.transcript(steps, outcome, first=played.first, n_words=n_words)
-        )
+        transcripts.append(prompts.transcript(steps, outcome, first=played.first, n_words=n_words))
         for line in _shown_by(played):
             if line not in lessons:
                 lessons.append(line)
@@ -244,7 +271,12 @@ def _shown_by(played: Played) -> list[str]:
 
 
 def draw_samples(
-    rng: random.Random, budget: int, count: Callable[[str], int], *, p_drill: float
+    rng: random.Random,
+    budget: int,
+    count: Callable[[str], int],
+    *,
+    p_drill: float,
+    p_recall: float = 0.05,
 ) -> list[Sample]:
     """Draw the samples of one training item.
 
@@ -252,8 +284,11 @@ def draw_samples(
         rng: draws everything.
         budget: tokens of the context window.
         count: counts a message's tokens.
-        p_drill: chance of a look-up drill.
+        p_drill: chance of a look-up drill among the rest.
+        p_recall: chance of lists to be recalled.
     """
+    if rng.random() < p_recall:
+        return [recall_drill(rng) for _ in range(4)]
     at = rng.random()
     if at < p_drill:
         return [drill(rng)]

@@ -74,7 +74,7 @@ def encode(
         weights.append(0.0)
         names.append("")
         weight, name = 0.0, ""
-        for text, weight, name in message.pieces:  # noqa: B007 (the last one counts below)
+        for text, weight, name in message.pieces:
             new = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
             ids += new
             weights += [weight] * len(new)

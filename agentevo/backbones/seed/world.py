@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass, field
 
 from agentevo.backbones.seed import words
-from agentevo.backbones.seed.language import article, fill, join, phrasing, settle
+from agentevo.backbones.seed.language import Kind, article, fill, join, phrasing, settle
 
 DIRECTIONS = ("north", "south", "east", "west")
 OPPOSITE = {"north": "south", "south": "north", "east": "west", "west": "east"}
@@ -225,8 +225,10 @@ class World:
                     return "That's already open."
                 fixture.is_open = True
                 inside = join([article(t.listed) for t in fixture.contents])
-                return f"You open the {name}, revealing {inside}." if inside else (
-                    f"You open the {name}."
+                return (
+                    f"You open the {name}, revealing {inside}."
+                    if inside
+                    else (f"You open the {name}.")
                 )
         return "You can't see any such thing."
 
@@ -312,7 +314,8 @@ class World:
 
     def _make(self) -> str:
         if self.here is not self.home:
-            return f"Can only {self.make} {self.product} in the -= {self.home.name.capitalize()} =-."
+            place = self.home.name.capitalize()
+            return f"Can only {self.make} {self.product} in the -= {place} =-."
         for need in self.needs:
             if need.thing not in self.held or any(
                 self.laws[verb].participle not in need.thing.states for verb in need.verbs
@@ -374,7 +377,7 @@ def draw_world(rng: random.Random, size: Size | None = None) -> World:
 
 
 def _instruction(rng: random.Random, document: str, room: str, plan: str, product: str) -> str:
-    opener = rng.choice(["You are hungry!", "There is work to do!", "You are expected!", "Good day!"])
+    opener = rng.choice(["You are hungry!", "There is work to do!", "Good day!"])
     adjective = rng.choice(["delicious", "fine", "splendid", "good", "lovely"])
     closing = rng.choice([f"enjoy your {product}", "finish the job", f"see to the {product}"])
     return (
@@ -419,7 +422,7 @@ def _connect(rng: random.Random, base: Room, direction: str, room: Room) -> None
         if rng.random() < 0.3:
             door.name = f"{rng.choice(words.ADJECTIVES)} {rng.choice(words.NOUNS)} door"
     for start, way, end in ((base, direction, room), (room, OPPOSITE[direction], base)):
-        kind = "door" if door else "exit"
+        kind: Kind = "door" if door else "exit"
         text = fill(phrasing(kind, rng), noun=door.name if door else "", direction=way)
         start.exits[way] = Exit(end, text, door)
 

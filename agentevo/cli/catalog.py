@@ -1,0 +1,154 @@
+"""`agentevo benchmarks`, `recipes` and `backbones`: what there is to choose from."""
+
+from __future__ import annotations
+
+import typer
+
+from agentevo.cli import output
+from agentevo.cli.values import LEVELS, parse_levels
+
+benchmarks = typer.Typer(help="Benchmarks: list, show, check.", no_args_is_help=True)
+recipes = typer.Typer(help="Recipes: list, show.", no_args_is_help=True)
+backbones = typer.Typer(help="Backbones: list.", no_args_is_help=True)
+
+BENCHMARK = typer.Argument(metavar="NAME", help="A name, or file.py:name.")
+
+
+@benchmarks.command("list")
+def list_benchmarks(as_json: bool = output.AS_JSON) -> None:
+    """List the benchmarks that can be played."""
+    from agentevo.benchmarks import BenchmarkError, load, names
+
+    rows = []
+    for name in names():
+        try:
+            rows.append({"name": name, "description": load(name).description})
+        except BenchmarkError as error:
+            rows.append({"name": name, "description": f"(not usable: {error})"})
+    if as_json:
+        output.print_json(rows)
+    else:
+        output.print_table(
+            ["name", "what it is"], [[row["name"], row["description"]] for row in rows]
+        )
+
+
+@benchmarks.command("show")
+def show_benchmark(name: str = BENCHMARK, as_json: bool = output.AS_JSON) -> None:
+    """Show a benchmark: what it is, whose it is, its levels, and an example of a task."""
+    from agentevo.benchmarks import load
+
+    found = load(name)
+    task = found.tasks("train", 1)[0]
+    facts = {
+        "name": found.name,
+        "description": found.description,
+        "licence": found.licence,
+        "source": found.source,
+        "levels": list(found.levels),
+        "max_steps": found.max_steps(task),
+        "fingerprint": found.fingerprint(),
+        "example": {"id": task.id, "instruction": task.instruction},
+    }
+    if as_json:
+        output.print_json(facts)
+        return
+    levels = ", ".join(map(str, found.levels))
+    texts = facts | {"levels": levels, "example": f"{task.id}: {task.instruction}"}
+    output.print_table(["", ""], [[key, value] for key, value in texts.items()])
+
+
+@benchmarks.command("check")
+def check_benchmark(
+    name: str = BENCHMARK,
+    levels: str | None = LEVELS,
+    n_per_level: int = typer.Option(1, min=1, help="Tasks of each level."),
+    as_json: bool = output.AS_JSON,
+) -> None:
+    """Test a benchmark against what it promises, without a model; status 1 if it fails."""
+    from agentevo.benchmarks import check, load
+
+    found = load(name)
+    chosen = parse_levels(levels)
+    tasks = found.tasks("train", 1, levels=chosen)  # an unknown level is the user's error
+    output.stderr().print(f"checking {len(tasks)} levels of {found.name} …", markup=False)
+    findings = check(found, n_per_level, levels=chosen)
+    faults = [one for one in findings if not one.ok]
+    if as_json:
+        output.print_json({"ok": not faults, "findings": findings})
+    else:
+        output.print_table(
+            ["", "check", "of", "seen"],
+            [["ok" if one.ok else "FAULT", one.check, one.subject, one.message]
+             for one in findings],
+        )  # fmt: skip
+        print(f"{len(findings)} checks, {len(faults)} faults")
+    if faults:
+        raise typer.Exit(1)
+
+
+@recipes.command("list")
+def list_recipes(as_json: bool = output.AS_JSON) -> None:
+    """List the recipes."""
+    from agentevo.recipes import load, names
+
+    found = [load(name) for name in names()]
+    if as_json:
+        output.print_json(found)
+    else:
+        output.print_table(["name", "what it does"], [[one.name, one.description] for one in found])
+
+
+@recipes.command("show")
+def show_recipe(
+    name: str = typer.Argument(metavar="NAME", help="A name, or a TOML file."),
+    budget: str = typer.Option("small", help="The scale to show it at."),
+    as_json: bool = output.AS_JSON,
+) -> None:
+    """Show a recipe: what it sets itself, and every setting that a run with it has."""
+    from agentevo.api import settle
+    from agentevo.recipes import load
+
+    recipe = load(name)
+    merged = settle({"recipe": name, "budget": budget})
+    if as_json:
+        output.print_json(
+            {"recipe": recipe, "budget": budget, "merged": merged.model_dump(mode="json")}
+        )
+        return
+    print(f"{recipe.name}: {recipe.description}\nread from {recipe.source}")
+    own = _flat(recipe.settings)
+    rows = [
+        [key, _toml(value), "recipe" if key in own else ""]
+        for key, value in _flat(merged.model_dump(mode="json")).items()
+    ]
+    output.print_table(["setting", "value", "set by"], rows)
+
+
+def _flat(settings: dict[str, object], prefix: str = "") -> dict[str, object]:
+    """Return nested settings by their dotted names."""
+    flat: dict[str, object] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML has it; None is what a file would leave out."""
+    import json
+
+    return "(none)" if value is None else json.dumps(value)
+
+
+@backbones.command("list")
+def list_backbones(as_json: bool = output.AS_JSON) -> None:
+    """List the kinds of backbones."""
+    from agentevo.backbones import names
+
+    if as_json:
+        output.print_json([{"name": name, "description": text} for name, text in names().items()])
+    else:
+        output.print_table(["name", "what it is"], list(names().items()))

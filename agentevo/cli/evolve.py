@@ -1,0 +1,160 @@
+"""`agentevo evolve`: the main job."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from agentevo.cli import output
+from agentevo.cli.values import CONFIG, LEVELS, QUIET, SETS, parse_levels
+
+if TYPE_CHECKING:
+    from agentevo.evaluation.ablation import Row
+    from agentevo.run import Run
+
+
+def evolve(
+    benchmark: str | None = typer.Option(
+        None,
+        help="A name (agentevo benchmarks list), or file.py:name.",
+        show_default="textworld-cooking",
+    ),
+    backbone: str | None = typer.Option(
+        None, help="The model: a name (agentevo backbones list).", show_default="seed"
+    ),
+    recipe: str | None = typer.Option(
+        None,
+        help="The method: a name (agentevo recipes list), or a TOML file.",
+        show_default="default",
+    ),
+    budget: str | None = typer.Option(
+        None, help="The scale: small, medium or large.", show_default="small"
+    ),
+    levels: str | None = LEVELS,
+    generations: int | None = typer.Option(
+        None, min=0, help="Turns of the cycle.", show_default="by budget and recipe"
+    ),
+    seed: int | None = typer.Option(None, help="Draws tasks and sampling.", show_default="0"),
+    config: Path | None = CONFIG,
+    sets: list[str] = SETS,
+    name: str | None = typer.Option(
+        None, help="Of the run.", show_default="benchmark, recipe and time"
+    ),
+    resume: str | None = typer.Option(
+        None, metavar="RUN", help="Go on with a run that was stopped or killed."
+    ),
+    as_json: bool = output.AS_JSON,
+    quiet: bool = QUIET,
+) -> None:
+    """Let an agent evolve: play, learn, and keep only what held-out tasks show to help."""
+    flags: dict[str, Any] = {
+        "benchmark": benchmark, "backbone": backbone, "recipe": recipe, "budget": budget,
+        "levels": parse_levels(levels), "n_generations": generations, "seed": seed,
+    }  # fmt: skip
+    flags = {key: value for key, value in flags.items() if value is not None}
+    run = _resumed(resume, flags, config, sets, name) if resume else None
+    if run is None:
+        run = _begun(flags, config, sets, name)
+    try:
+        _carry_out(run, quiet=quiet)
+    except KeyboardInterrupt:
+        _say(f"interrupted; all that was done is kept. Go on with: {_resume_line(run)}")
+        raise typer.Exit(130) from None
+    except Exception:
+        if run.folder.exists():
+            _say(f"stopped; all that was done is kept. Go on with: {_resume_line(run)}")
+        raise
+    finally:
+        run.close()
+    _show(run, as_json=as_json)
+
+
+def _resumed(
+    resume: str, flags: dict[str, Any], config: Path | None, sets: list[str], name: str | None
+) -> Run:
+    """Return the run to go on with; it keeps the settings with which it began."""
+    from agentevo.run import Run, RunError
+
+    said = [f"--{key.removeprefix('n_')}" for key in flags]
+    said += [option for option, given in (("--config", config), ("--set", sets), ("--name", name))
+             if given]  # fmt: skip
+    if said:
+        raise RunError(f"a run is resumed with its own settings: leave out {', '.join(said)}")
+    return Run.open(resume, write=True)
+
+
+def _begun(flags: dict[str, Any], config: Path | None, sets: list[str], name: str | None) -> Run:
+    from agentevo.api import begin, settle
+    from agentevo.config import parse_set, read_toml
+
+    return begin(settle(read_toml(config) if config else {}, flags, parse_set(sets)), name)
+
+
+def _carry_out(run: Run, *, quiet: bool) -> None:
+    """Do all of the run that is still to be done, showing how it goes.
+
+    Exits with status 1 where every episode ended by an error.
+    """
+    from agentevo.api import carry_out
+    from agentevo.cli.live import View
+    from agentevo.cli.progress import Progress, n_episodes
+
+    config = run.config
+    n_levels = len(config.levels or run.benchmark().levels)
+    progress = Progress(config.n_generations, n_episodes(config, n_levels))
+    if not quiet:
+        _say(f"run {run.id} in {run.folder}")
+    with View(progress, quiet=quiet) as view:
+        asyncio.run(carry_out(run, view))
+    if progress.n_played and progress.n_errors >= progress.n_played:
+        run.ledger.set_status(run.id, "failed")
+        first = next(one for one in run.ledger.episodes(run.id, ending="error"))
+        _say(f"every episode ended by an error; the first: {first.error}")
+        raise typer.Exit(1)
+
+
+def _show(run: Run, *, as_json: bool) -> None:
+    """Print what the run came to, from its ledger."""
+    from agentevo.api import report_of
+    from agentevo.cli.runs import name_of, summary
+    from agentevo.evaluation.report import arms_table
+    from agentevo.run import Run as Opened
+
+    done = Opened.open(run.folder)
+    try:
+        rows: list[Row] = arms_table(done)
+        facts = summary(done)
+    finally:
+        done.close()
+    report = report_of(run)
+    if as_json:
+        output.print_json(facts | {"arms": rows, "report": str(report)})
+        return
+    if rows:
+        output.print_arms(rows, "Test split")
+    for one in facts["verdicts"]:
+        print(f"generation {one['generation']}, {one['kind']}: {one['verdict']}. {one['reason']}")
+    force = facts["in_force"]
+    print(
+        f"in force: memory version {force['memory_version']}, {force['adapter'] or 'plain weights'}"
+    )
+    if rows and (same := output.same_arms(force["memory_version"], force["adapter"])):
+        print(same)
+    print(f"\nreport: {report}")
+    print("next:")
+    name = name_of(run)
+    for line in (f"memory list {name}", f"runs show {name}", f"runs report {name} --open"):
+        print(f"  agentevo {line}")
+
+
+def _resume_line(run: Run) -> str:
+    from agentevo.cli.runs import name_of
+
+    return f"agentevo evolve --resume {name_of(run)}"
+
+
+def _say(text: str) -> None:
+    output.stderr().print(text, markup=False, soft_wrap=True)

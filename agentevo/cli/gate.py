@@ -1,0 +1,157 @@
+"""`agentevo gate`: the gate by hand, on two generations, or on the incumbent against itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from agentevo.cli import output
+from agentevo.cli.runs import RUN, arm_of
+from agentevo.cli.values import QUIET
+
+if TYPE_CHECKING:
+    from agentevo.evaluation.gate import FalsePromotions, GateSettings, Verdict
+    from agentevo.evolution import Cycle
+    from agentevo.run import Run
+
+T = TypeVar("T")
+
+
+def gate(
+    run: str = RUN,
+    generation_a: int | None = typer.Argument(None, min=0, help="The incumbent; 0: plain."),
+    generation_b: int | None = typer.Argument(None, min=0, help="The candidate."),
+    aa: int | None = typer.Option(
+        None, "--aa", min=2, metavar="N", help="Play the pair in force N times against itself."
+    ),
+    as_json: bool = output.AS_JSON,
+    quiet: bool = QUIET,
+) -> None:
+    """Judge two generations on the validation tasks, or measure false promotions (--aa)."""
+    from agentevo.run import Run
+
+    pair = (generation_a, generation_b)
+    if (aa is not None) == (pair != (None, None)) or (aa is None and None in pair):
+        raise typer.BadParameter("give two generations, or --aa N")
+    opened = Run.open(run, write=True)
+    try:
+        if aa is not None:
+            rates = _with_view(opened, lambda cycle: _against_itself(cycle, aa), 1, quiet=quiet)
+        else:
+            assert generation_a is not None
+            assert generation_b is not None
+            a, b = generation_a, generation_b
+            verdict = _with_view(opened, lambda cycle: _two(cycle, a, b), 2, quiet=quiet)
+    finally:
+        opened.close()
+    if aa is not None:
+        _show_rates(rates, as_json=as_json)
+    elif as_json:
+        output.print_json(verdict.to_json())
+    else:
+        print(f"{verdict.decision}: {verdict.evidence.reason}")
+        output.print_evidence(verdict.evidence)
+
+
+def _with_view(run: Run, work: Callable[[Cycle], Awaitable[T]], n_arms: int, *, quiet: bool) -> T:
+    """Do something with a run, showing how it goes."""
+    from agentevo.api import stoppable
+    from agentevo.cli.live import View
+    from agentevo.cli.progress import Progress
+    from agentevo.evolution import Cycle
+
+    benchmark = run.benchmark()
+    n_levels = len(run.config.levels or benchmark.levels)
+    progress = Progress(n_expected=n_arms * n_levels * run.config.evaluation.n_gate_per_level)
+    with View(progress, quiet=quiet) as view:
+        return asyncio.run(stoppable(lambda tell: work(Cycle(run, benchmark, tell)), view))
+
+
+def _settings(run: Run) -> GateSettings:
+    """Return how sure the gate of the run's own generations wants to be."""
+    from agentevo.evaluation.gate import GateSettings
+
+    return GateSettings(
+        alpha=run.config.evaluation.alpha, n_verdicts=max(1, 2 * run.config.n_generations)
+    )
+
+
+async def _two(cycle: Cycle, a: int, b: int) -> Verdict:
+    """Return the verdict on what two generations came to, playing what is missing.
+
+    Raises:
+        GateError: both came to the same pair.
+    """
+    from agentevo.evaluation.gate import GateError, Outcome, judge
+    from agentevo.evolution import play_arm
+
+    run = cycle.run
+    arms = arm_of(run, a), arm_of(run, b)
+    if arms[0] == arms[1]:
+        raise GateError(
+            f"generations {a} and {b} came to the same pair ({arms[0].name}): nothing to judge"
+        )
+    tasks = run.tasks(cycle.benchmark, "validation", run.config.evaluation.n_gate_per_level)
+    outcomes = []
+    for generation, arm in zip((a, b), arms, strict=True):
+        episodes = await play_arm(cycle, arm, tasks, generation, f"gate: generation {generation}")
+        outcomes.append([Outcome.of(one) for one in episodes])
+    verdict = judge(outcomes[0], outcomes[1], _settings(run))
+    run.ledger.add_event(
+        run.id, "gate", {"incumbent": arms[0].name, "candidate": arms[1].name, **verdict.to_json()}
+    )
+    return verdict
+
+
+async def _against_itself(cycle: Cycle, n_repeats: int) -> FalsePromotions:
+    """Return how often the gate promotes the pair in force over itself.
+
+    The repeats sample, as acquisition does, each with a seed of its own: greedy ones would
+    all be the same.
+    """
+    from agentevo.evaluation.evaluate import evaluate
+    from agentevo.evaluation.gate import GateError, Outcome, false_promotion_rate
+    from agentevo.evolution import News
+
+    run, arm = cycle.run, cycle.run.incumbent()
+    temperature = run.config.acquisition.temperature
+    if temperature == 0:
+        raise GateError("acquisition.temperature is 0: repeats would all be the same episodes")
+    tasks = run.tasks(cycle.benchmark, "validation", run.config.evaluation.n_gate_per_level)
+
+    def made(n_done: int, n_all: int) -> None:
+        cycle.tell(News("phase", 0, "making games", n_done, n_all))
+
+    await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=made, workers=2)
+    player = replace(run.player(arm), temperature=temperature)
+    repeats = []
+    for seed in range(1, n_repeats + 1):
+        name, n_done = f"repeat {seed} of {n_repeats}", 0
+        cycle.tell(News("phase", 0, name, 0, len(tasks)))
+
+        def told(trajectory: object) -> None:
+            nonlocal n_done
+            n_done += 1
+            cycle.tell(News("phase", 0, name, n_done, len(tasks)))  # noqa: B023
+
+        episodes = await evaluate(
+            run.ledger, run.id, arm, player, cycle.benchmark, tasks, purpose="gate-aa",
+            generation=0, n_at_once=run.config.agent.n_at_once, told=told, seed=seed,
+        )  # fmt: skip
+        repeats.append([Outcome(one.task_id, 0, one.score, one.success) for one in episodes])
+    return false_promotion_rate(repeats, _settings(run))
+
+
+def _show_rates(rates: FalsePromotions, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(rates)
+        return
+    rate = output.percent_span(rates.rate.estimate, rates.rate)
+    print(
+        f"{rates.n_promoted} of {rates.n_verdicts} verdicts promoted the pair in force over "
+        f"itself: {rate}; at most {100 * rates.alpha:.1f} % is promised for each verdict"
+    )

@@ -1,0 +1,119 @@
+"""What is known of a run while it goes on: counts, rates, time left. Draws nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentevo.config import RunConfig
+    from agentevo.evaluation.statistics import Interval
+    from agentevo.evolution import News
+
+N_RESAMPLES = 500
+"""Of the interval of the mean score while it is watched; verdicts use far more."""
+
+
+@dataclass
+class Progress:
+    """Takes in news and sums them up."""
+
+    n_generations: int = 0
+    n_expected: int = 0
+    """Episodes of the whole run, about; 0: unknown."""
+    generation: int = 0
+    phase: str = "starting"
+    n_done: int = 0
+    n_all: int = 0
+    detail: str = ""
+    """Such as the loss while training."""
+    lessons: str = ""
+    verdicts: list[tuple[int, str, str]] = field(default_factory=list)
+    """Generation, decision, reason."""
+    n_played: int = 0
+    """Episodes that were played since the start of this process."""
+    n_errors: int = 0
+    """Of these, episodes that ended by an error."""
+    began: float = field(default_factory=time.monotonic)
+    _scores: list[float] = field(default_factory=list)
+    _n_won: int = 0
+    _n_known: int = 0
+    """Episodes of this run that the ledger had already."""
+
+    def take(self, news: News) -> None:
+        """Take one piece of news in."""
+        if news.kind == "phase":
+            if (news.generation, news.text) != (self.generation, self.phase):
+                self._scores, self._n_won = [], 0
+                self._n_known += news.n_done if news.generation else 0
+            self.phase, self.detail = news.text, ""
+            self.generation = news.generation or self.generation
+            self.n_done, self.n_all = news.n_done, news.n_all
+        elif news.kind == "episode" and news.trajectory is not None:
+            self.n_done, self.n_all, self.phase = news.n_done, news.n_all, news.text
+            self.n_played += news.trajectory.attempt == 0
+            self.n_errors += news.trajectory.ending == "error"
+            if news.trajectory.attempt == 0:
+                self._scores.append(news.trajectory.score)
+                self._n_won += news.trajectory.success
+        elif news.kind == "training":
+            self.detail = news.text
+            self.n_done, self.n_all = news.n_done, news.n_all
+        elif news.kind == "lessons":
+            self.lessons = f"{news.n_done} active ({news.text})"
+        elif news.kind == "verdict":
+            self.verdicts.append((news.generation, news.decision, news.text))
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start of this process's part of the run."""
+        return time.monotonic() - self.began
+
+    def left_s(self) -> float | None:
+        """Return about how many seconds are left, by the rate so far; None: too early to say."""
+        if self.n_played < 5 or not self.n_expected:
+            return None
+        n_left = max(self.n_expected - self.n_played - self._n_known, 0)
+        if self.phase != "training":
+            n_left = max(n_left, self.n_all - self.n_done)
+        return n_left * self.elapsed_s / self.n_played
+
+    def success(self) -> tuple[int, int, Interval] | None:
+        """Return won, played, and the rate, of this phase; None: nothing was played."""
+        from agentevo.evaluation.statistics import wilson
+
+        n = len(self._scores)
+        return (self._n_won, n, wilson(self._n_won, n)) if n else None
+
+    def score(self) -> Interval | None:
+        """Return the mean score of this phase; None: nothing was played."""
+        from agentevo.evaluation.statistics import mean_interval
+
+        if not self._scores:
+            return None
+        return mean_interval(list(self._scores), n_resamples=N_RESAMPLES)
+
+
+def n_episodes(config: RunConfig, n_levels: int) -> int:
+    """Return about how many episodes a whole run plays, each arm of the gate counted once."""
+    with_memory, with_weights = config.memory.enabled, config.weights.trainer != "none"
+    candidates = with_memory + with_weights + (with_memory and with_weights)
+    learned = config.n_generations > 0
+    n_arms = (2 if with_memory else 1) * (2 if with_weights else 1) if learned else 1
+    a_level = (
+        config.n_generations * config.acquisition.n_tasks_per_level
+        + (config.n_generations * candidates + learned) * config.evaluation.n_gate_per_level
+        + n_arms * config.evaluation.n_test_per_level
+    )
+    return n_levels * a_level
+
+
+def clock(seconds: float) -> str:
+    """Return a duration in words of a few characters, such as `42 s` or `3:05 min`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"

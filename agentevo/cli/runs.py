@@ -1,0 +1,289 @@
+"""`agentevo runs`: what there is, what came of it, its report, and the way back."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from agentevo.cli import output
+
+if TYPE_CHECKING:
+    from agentevo.evaluation.evaluate import Arm
+    from agentevo.run import Run
+
+app = typer.Typer(help="Runs: list, show, report, rollback.", no_args_is_help=True)
+
+RUN = typer.Argument(metavar="RUN", help="A run's name, or its folder.")
+
+
+@app.command("list")
+def list_(as_json: bool = output.AS_JSON) -> None:
+    """List the runs under AGENTEVO_HOME, newest first."""
+    from agentevo.cli.errors import line_of
+    from agentevo.run import home
+
+    rows = []
+    for file in sorted((home() / "runs").glob("*/ledger.db")):
+        try:
+            rows.append(_line(file.parent))
+        except Exception as error:
+            if (line := line_of(error)) is None:
+                raise
+            rows.append({"run": file.parent.name, "status": "unreadable", "problem": line})
+    rows.sort(key=lambda row: str(row.get("created", "")), reverse=True)
+    if as_json:
+        output.print_json(rows)
+    elif not rows:
+        print(f"no runs in {home() / 'runs'}; begin one with: agentevo evolve")
+    else:
+        names = ["run", "status", "created", "benchmark", "backbone", "recipe"]
+        columns = [*names, "generations#", "episodes#"]
+        output.print_table(
+            columns,
+            [
+                [*(row.get(one, row.get("problem")) for one in names[:3]),
+                 *(row.get(one, "") for one in names[3:]),
+                 row.get("generations", ""), row.get("n_episodes", "")]
+                for row in rows
+            ],
+        )  # fmt: skip
+
+
+def _line(folder: Path) -> dict[str, Any]:
+    """Return a run in the words of one line of the list."""
+    from agentevo.ledger import Ledger
+
+    with Ledger.open(folder) as ledger:
+        kept = ledger.run(folder.name)
+        settings = kept.configuration
+        n_closed = len(ledger.updates(kept.id, kind="outcome"))
+        return {
+            "run": kept.id,
+            "status": status_of(folder, ledger.status(kept.id)),
+            "created": kept.created[:16].replace("T", " "),
+            **{name: settings.get(name) for name in ("benchmark", "backbone", "recipe")},
+            "generations": f"{n_closed}/{settings.get('n_generations')}",
+            "n_episodes": len(ledger.finished(kept.id)),
+        }
+
+
+def name_of(run: Run) -> str:
+    """Return what to type for a run: its name, or its folder where that is elsewhere."""
+    from agentevo.run import home
+
+    here = run.folder.resolve().parent == (home() / "runs").resolve()
+    return run.id if here else str(run.folder)
+
+
+def status_of(folder: Path, told: str | None) -> str:
+    """Return how a run stands; one that says `running` and has no living process was killed."""
+    owner = folder / "ledger.pid"
+    if told != "running" or os.name != "posix" or not owner.is_file():
+        return told or "new"
+    try:
+        os.kill(int(owner.read_text()), 0)
+    except PermissionError:
+        return "running"
+    except (ProcessLookupError, ValueError):
+        return "killed"
+    return "running"
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return what a run came to, ready for JSON, from its ledger alone."""
+    from agentevo.memory import lessons
+
+    ledger, force = run.ledger, run.incumbent()
+    found = lessons(ledger.engine, run.scope)
+    statuses = [one.status for one in found]
+    kept = ledger.run(run.id)
+    return {
+        "run": run.id,
+        "folder": str(run.folder),
+        "status": status_of(run.folder, ledger.status(run.id)),
+        "created": kept.created,
+        "settings": run.config.model_dump(mode="json"),
+        "in_force": {"memory_version": force.memory_version, "adapter": force.adapter},
+        "generations": _generations(run),
+        "verdicts": [
+            {"generation": one.generation, "kind": one.kind, "verdict": one.verdict,
+             "reason": str(one.evidence.get("reason", "")).rstrip("."), "evidence": one.evidence}
+            for one in ledger.verdicts(run.id)
+        ],
+        "lessons": {status: statuses.count(status) for status in dict.fromkeys(statuses)},
+        "adapters": ledger.adapters(run.id),
+        "usage": ledger.usage(run.id),
+    }  # fmt: skip
+
+
+def _generations(run: Run) -> list[dict[str, Any]]:
+    """Return what each generation played, learned and came to."""
+    played: dict[int, list[Any]] = {}
+    for one in run.ledger.summaries(run.id, purpose="acquisition"):
+        if one.key.attempt == 0:
+            played.setdefault(one.key.generation, []).append(one)
+    rows = []
+    for generation, episodes in sorted(played.items()):
+        payloads = {one.kind: one.payload for one in run.ledger.updates(run.id)
+                    if one.generation == generation}  # fmt: skip
+        memory: Any = payloads.get("memory", {})
+        weights: Any = payloads.get("weights", {})
+        outcome = payloads.get("outcome")
+        rows.append(
+            {
+                "generation": generation,
+                "n_episodes": len(episodes),
+                "success": sum(one.success for one in episodes) / len(episodes),
+                "score": sum(one.score for one in episodes) / len(episodes),
+                "n_new_lessons": memory.get("n_inserted"),
+                "n_traces": weights.get("n_traces"),
+                "outcome": dict(outcome) if outcome else None,
+            }
+        )
+    return rows
+
+
+@app.command("show")
+def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
+    """Show a run: settings, generations, verdicts, lessons, and what each phase cost."""
+    from agentevo.evaluation.report import arms_table
+    from agentevo.run import Run
+
+    opened = Run.open(run)
+    try:
+        facts, arms = summary(opened), arms_table(opened)
+    finally:
+        opened.close()
+    if as_json:
+        output.print_json(facts | {"arms": arms})
+        return
+    settings = facts["settings"]
+    print(f"{facts['run']}: {facts['status']}, in {facts['folder']}")
+    print("  ".join(f"{key}={settings[key]}" for key in
+                    ("benchmark", "backbone", "recipe", "budget", "levels", "seed")))  # fmt: skip
+    print(f"lessons: {', '.join(f'{n} {k}' for k, n in facts['lessons'].items()) or 'none'}")
+    print(f"in force: {_arm_text(facts['in_force'])}")
+    output.print_table(
+        ["generation#", "episodes#", "success#", "score#", "new lessons#", "traces#", "outcome"],
+        [
+            [row["generation"], row["n_episodes"], output.percent(row["success"]),
+             output.percent(row["score"]), row["n_new_lessons"], row["n_traces"],
+             _arm_text(row["outcome"]) if row["outcome"] else "(open)"]
+            for row in facts["generations"]
+        ],
+    )  # fmt: skip
+    output.print_table(
+        ["generation#", "gate on", "verdict", "reason"],
+        [[v["generation"], v["kind"], v["verdict"], v["reason"]] for v in facts["verdicts"]],
+    )
+    if arms:
+        output.print_arms(arms, "Test split")
+    output.print_table(
+        ["generation#", "phase", "prompt tokens#", "reply tokens#", "time#"],
+        [
+            [one.generation, one.phase, f"{one.n_prompt_tokens:,}", f"{one.n_reply_tokens:,}",
+             f"{one.seconds:,.0f} s"]
+            for one in facts["usage"]
+        ],
+    )  # fmt: skip
+
+
+def _arm_text(outcome: dict[str, Any]) -> str:
+    return f"memory {outcome['memory_version']}, {outcome['adapter'] or 'plain weights'}"
+
+
+@app.command("report")
+def report(
+    run: str = RUN,
+    open_: bool = typer.Option(False, "--open/--no-open", help="Show it in the browser."),
+    as_json: bool = output.AS_JSON,
+) -> None:
+    """Write the report of a run anew from its ledger; nothing is played."""
+    from agentevo.evaluation.report import write_report
+    from agentevo.run import Run
+
+    opened = Run.open(run)
+    try:
+        path = write_report(opened)
+    finally:
+        opened.close()
+    if as_json:
+        print(json.dumps({"report": str(path)}))
+    else:
+        print(path)
+    if open_:
+        typer.launch(str(path))
+
+
+@app.command("rollback")
+def rollback(
+    run: str = RUN,
+    to: int | None = typer.Option(
+        None, min=0, metavar="GENERATION", help="The outcome of this generation; 0: the beginning."
+    ),
+    memory: int | None = typer.Option(
+        None, min=0, metavar="VERSION", help="This version of the memory; 0: empty."
+    ),
+    adapter: str | None = typer.Option(
+        None, metavar="NAME", help="This adapter; 'plain': the weights as they were."
+    ),
+    as_json: bool = output.AS_JSON,
+) -> None:
+    """Put an earlier memory, adapter, or both in force; nothing is deleted."""
+    from agentevo.run import Run
+
+    if (to is None) == (memory is None and adapter is None):
+        raise typer.BadParameter("give either --to, or --memory or --adapter or both")
+    opened = Run.open(run, write=True)
+    try:
+        old = opened.incumbent()
+        new = arm_of(opened, to) if to is not None else _chosen(opened, old, memory, adapter)
+        if new.memory_version != old.memory_version:
+            opened.memory().revert(new.memory_version, who="rollback", why="by hand")
+        payload = {"memory_version": new.memory_version, "adapter": new.adapter}
+        was = {"memory_version": old.memory_version, "adapter": old.adapter}
+        if new != old:
+            opened.ledger.add_event(opened.id, "rollback", payload | {"was": was})
+    finally:
+        opened.close()
+    if as_json:
+        output.print_json({"in_force": payload, "was": was})
+    else:
+        print(f"in force: {_arm_text(payload)}; it was: {_arm_text(was)}")
+
+
+def arm_of(run: Run, generation: int) -> Arm:
+    """Return what a generation came to; 0 is the beginning, without lessons and adapter.
+
+    Raises:
+        RunError: the generation is not closed, or does not exist.
+    """
+    from agentevo.evaluation.evaluate import Arm
+    from agentevo.run import RunError
+
+    if generation == 0:
+        return Arm(0, "")
+    outcomes = {one.generation: one.payload for one in run.ledger.updates(run.id, kind="outcome")}
+    if generation not in outcomes:
+        known = ", ".join(map(str, [0, *sorted(outcomes)]))
+        raise RunError(f"run {run.id} has no finished generation {generation} (there is: {known})")
+    found: Any = outcomes[generation]
+    return Arm(int(found["memory_version"]), str(found["adapter"]))
+
+
+def _chosen(run: Run, old: Arm, memory: int | None, adapter: str | None) -> Arm:
+    """Return the pair that is asked for; what is not named stays."""
+    from agentevo.evaluation.evaluate import Arm
+    from agentevo.run import RunError
+
+    name = old.adapter if adapter is None else "" if adapter == "plain" else adapter
+    known = [one.name for one in run.ledger.adapters(run.id)]
+    if name and name not in known:
+        raise RunError(
+            f"run {run.id} has no adapter {name!r} (there is: {', '.join(['plain', *known])})"
+        )
+    return Arm(old.memory_version if memory is None else memory, name)

@@ -1,0 +1,258 @@
+"""The report of a run: `report.html`, one page that opens offline, and `report.json`.
+
+Both show the same figures, read from the ledger; nothing is played, so a run that is still
+under way, or was cut short, can be reported as it stands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import jinja2
+
+from agentevo import __version__
+from agentevo.evaluation import figures, plots, readings, summary
+from agentevo.evaluation.ablation import ARMS
+from agentevo.evaluation.plots import Mark, Series
+from agentevo.experience import Ending
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from agentevo.ledger import VerdictRecord
+    from agentevo.run import Run
+
+__all__ = ["arms_table", "write_report"]
+
+arms_table = figures.arms_table
+
+FORMAT = 1
+"""Of report.json; counts up when a field changes its meaning or goes."""
+
+_PACKAGES = ("langgraph", "torch", "transformers", "trl", "peft", "chromadb", "textworld")
+
+TALES = "same generator and settings, not the same game files"
+
+# Not allowed in XML, or able to turn the direction of the text about them.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report shows; its JSON form is `report.json`."""
+
+    format: int
+    run: str
+    created: str
+    """When the run was started; UTC, ISO 8601."""
+    written: str
+    """When this report was."""
+    status: str
+    """As last told; a run that was killed still says `running`."""
+    summary: str
+    missing: tuple[str, ...]
+    """What is not there yet, a sentence each."""
+    tales: str
+    """How the best score reached stands to the TALES suite."""
+    arms: figures.ArmsFigures
+    same: str
+    """Which arms are the same, and why. Empty: all differ."""
+    curve: tuple[figures.GenerationFigures, ...]
+    lessons: readings.LessonsFigures
+    verdicts: tuple[VerdictRecord, ...]
+    costs: tuple[figures.PhaseCost, ...]
+    endings: Mapping[str, Mapping[str, int]]
+    readings: tuple[readings.Reading, ...]
+    settings: Mapping[str, object]
+    """By dotted name."""
+    fingerprint: str
+    versions: Mapping[str, str]
+    conditions: Mapping[str, str]
+    """Of the machine that wrote this report; the ledger knows of no other."""
+
+
+def write_report(run: Run) -> Path:
+    """Write `report.html` and `report.json` into the run's folder; return the former's path.
+
+    Each is written beside and then renamed, so that no half of it is ever seen.
+
+    Args:
+        run: open for reading or writing, finished or not.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+        OSError: the folder cannot be written.
+    """
+    report = gather(run)
+    _replace(run.folder / "report.json", json.dumps(_clean(asdict(report)), indent=1) + "\n")
+    path = run.folder / "report.html"
+    _replace(path, render(report))
+    return path
+
+
+def gather(run: Run) -> Report:
+    """Return what the ledger says of a run as it stands."""
+    kept = run.ledger.run(run.id)
+    arms, curve = figures.arms_figures(run), figures.learning_curve(run)
+    known = readings.lessons_figures(run)
+    tales = "The best score reached on the way is the measure of the TALES suite"
+    if run.config.benchmark == "textworld-cooking":
+        tales += f": {TALES}"
+    return Report(
+        format=FORMAT,
+        run=run.id,
+        created=kept.created,
+        written=datetime.now(UTC).isoformat(timespec="seconds"),
+        status=run.ledger.status(run.id) or "not told",
+        summary=summary.summarise(run, arms, curve),
+        missing=summary.missing(run, arms, curve, known),
+        tales=f"{tales}.",
+        arms=arms,
+        same=summary.same_words(arms),
+        curve=curve,
+        lessons=known,
+        verdicts=run.ledger.verdicts(run.id),
+        costs=figures.costs(run),
+        endings=figures.endings(run.ledger.summaries(run.id)),
+        readings=readings.readings(run, arms),
+        settings=_dotted(run.config.model_dump(mode="json")),
+        fingerprint=kept.fingerprint,
+        versions=_versions(),
+        conditions={
+            "CPUs": str(os.cpu_count()),
+            "Python": platform.python_version(),
+            "platform": platform.platform(),
+        },
+    )
+
+
+def render(report: Report) -> str:
+    """Return the page of a report; whatever came from episodes and lessons is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": summary.percent,
+        "points": summary.points,
+        "duration": _duration,
+        "json": json.dumps,
+    }
+    page = environment.get_template("report.html")
+    seen = {ending for counts in report.endings.values() for ending in counts}
+    return page.render(
+        report=_clean(asdict(report)),
+        plots=_plots(report),
+        endings=[ending for ending in get_args(Ending) if ending in seen],
+    )
+
+
+def _plots(report: Report) -> dict[str, Markup]:
+    """Return the plots there is something to draw in, by name."""
+    found: dict[str, Markup] = {}
+    rows = report.arms.rows
+    if rows:
+        for name, title in (("score", "Mean score by arm"), ("success", "Success by arm")):
+            values = [(row.arm, ARMS.index(row.arm), getattr(row, name)) for row in rows]
+            found[f"arms_{name}"] = plots.bars(f"{title}, test split", values)
+        different = [row.arm for row in rows if row.arm not in report.arms.same_as]
+        by_level = [
+            Series(
+                arm,
+                ARMS.index(arm),
+                tuple(Mark(f"level {one.level}", one.score) for one in report.arms.levels[arm]),
+            )
+            for arm in different
+        ]
+        found["levels"] = plots.dots("Mean score by level and arm, test split", by_level)
+    for name, title, parts in (
+        ("acquisition", "Acquisition by generation", (("success", 1), ("score", 2))),
+        (
+            "validation",
+            "Validation of the pair in force by generation",
+            (("validation_success", 1), ("validation_score", 2)),
+        ),
+    ):
+        series = [
+            Series(
+                {1: "success", 2: "mean score"}[style],
+                style,
+                tuple(
+                    Mark(str(one.generation), value)
+                    for one in report.curve
+                    if (value := getattr(one, field)) is not None
+                ),
+            )
+            for field, style in parts
+        ]
+        if any(one.marks for one in series):
+            found[name] = plots.lines(title, series, "generation")
+    return found
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a file in its place whole."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with new.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _clean(value: object) -> object:
+    """Return plain data without characters that no page may hold, nor any that mislead."""
+    if isinstance(value, str):
+        return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, Mapping):
+        return {_clean(key): _clean(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(one) for one in value]
+    return value
+
+
+def _dotted(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= _dotted(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def _versions() -> dict[str, str]:
+    found = {"agentevo": __version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds as people say them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

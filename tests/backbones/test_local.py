@@ -1,0 +1,107 @@
+"""The local backbone: many dialogues on one model, as exact as one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from agentevo.backbones import BackboneError, load
+from agentevo.backbones.local import Local
+
+
+@pytest.fixture(scope="module")
+def local(tiny_model: Path) -> Iterator[Local]:
+    backbone = Local("tiny", tiny_model, n_slots=3, max_window=400)
+    yield backbone
+    backbone.close()
+
+
+def dialogue(i: int) -> list[BaseMessage]:
+    return [SystemMessage("You act."), HumanMessage(f"Task {i}: " + "go east " * (5 * i + 1))]
+
+
+async def two_turns(backbone: Local, i: int, temperature: float = 0.0) -> list[AIMessage]:
+    chat = backbone.chat(episode=f"e{i}", temperature=temperature, max_tokens=12)
+    messages = dialogue(i)
+    first = await chat.ainvoke(messages)
+    messages += [first, HumanMessage("and then? " * (i + 1))]
+    return [first, await chat.ainvoke(messages)]
+
+
+def gather(backbone: Local, n: int, temperature: float = 0.0) -> list[list[AIMessage]]:
+    async def all_of_them() -> list[list[AIMessage]]:
+        return await asyncio.gather(*(two_turns(backbone, i, temperature) for i in range(n)))
+
+    return asyncio.run(all_of_them())
+
+
+def test_replies_are_those_of_the_model_alone_however_many_are_asked_at_once(
+    local: Local, tiny_model: Path
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    for i, replies in enumerate(gather(local, 7)):
+        messages = dialogue(i)
+        for reply in replies:
+            ids = local.encode(messages)
+            out = model.generate(
+                torch.tensor([ids]), max_new_tokens=12, do_sample=False,
+                attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+            )[0, len(ids) :]  # fmt: skip
+            kept = [t for t in out.tolist() if t != local.tokenizer.eos_token_id]
+            assert reply.content == local.tokenizer.decode(kept)
+            messages += [reply, HumanMessage("and then? " * (i + 1))]
+
+
+def test_a_growing_dialogue_is_not_read_again_from_its_beginning(local: Local) -> None:
+    first, second = gather(local, 1)[0]
+    assert first.usage_metadata is not None
+    assert second.usage_metadata is not None
+    cached = second.usage_metadata["input_token_details"]["cache_read"]
+    assert cached >= first.usage_metadata["input_tokens"] - 1
+
+
+def test_sampling_is_fixed_by_the_episode_and_not_by_its_company(local: Local) -> None:
+    alone = gather(local, 1, temperature=1.0)[0]
+    in_company = gather(local, 6, temperature=1.0)[0]
+    assert [one.content for one in alone] == [one.content for one in in_company]
+    assert len({one[0].content for one in gather(local, 6, temperature=1.0)}) > 1
+
+
+def test_a_prompt_that_does_not_fit_is_refused_in_one_line(local: Local) -> None:
+    chat = local.chat(episode="long", temperature=0.0, max_tokens=5)
+    with pytest.raises(BackboneError, match="does not fit"):
+        chat.invoke([HumanMessage("word " * 2000)])
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BackboneError, match="no model folder"):
+        load(f"local:{tmp_path}")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(BackboneError, match="no model that can be loaded"):
+        load(f"local:{tmp_path}")
+
+
+def test_an_unknown_backbone_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(BackboneError, match="did you mean 'seed'"):
+        load("sed")
+
+
+def test_altered_weights_of_the_seed_are_noticed(tmp_path: Path) -> None:
+    from agentevo.backbones.seed.weights_file import checked_folder, sha256
+
+    with pytest.raises(BackboneError, match="missing"):
+        checked_folder(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "SHA256").write_text(sha256(tmp_path / "model.safetensors"))
+    assert checked_folder(tmp_path) == tmp_path
+    (tmp_path / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(BackboneError, match="were altered"):
+        checked_folder(tmp_path)

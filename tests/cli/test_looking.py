@@ -1,0 +1,182 @@
+"""Looking into a run, judging it by hand, and going back: on one finished run."""
+
+import json
+from typing import Any
+
+import pytest
+
+from agentevo.cli.progress import Progress, clock, n_episodes
+from agentevo.cli.values import parse_levels
+from agentevo.config import make
+from agentevo.evolution import News
+
+from .conftest import BOXES, CLI
+
+
+def read(cli: CLI, *arguments: str) -> Any:
+    done = cli(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_runs_list_knows_the_run(cli: CLI, boxes: str) -> None:
+    row = next(row for row in read(cli, "runs", "list") if row["run"] == boxes)
+    assert (row["status"], row["generations"], row["recipe"]) == ("finished", "2/2", "memory-only")
+    assert boxes in cli("runs", "list").stdout
+
+
+def test_runs_show_tells_settings_verdicts_lessons_and_costs(cli: CLI, boxes: str) -> None:
+    shown = read(cli, "runs", "show", boxes)
+    assert shown["settings"]["n_generations"] == 2
+    assert shown["verdicts"][0]["verdict"] == "promote"
+    assert shown["verdicts"][0]["evidence"]["n_pairs"] == 16
+    assert shown["lessons"] == {"active": 1}
+    assert shown["in_force"]["memory_version"] > 0
+    assert {row["phase"] for row in shown["usage"]} >= {"acquisition", "refinement"}
+    arms = {row["arm"]: row["score"]["estimate"] for row in shown["arms"]}
+    assert arms == {"plain": 0.0, "memory": 1.0, "weights": 0.0, "both": 1.0}
+    text = cli("runs", "show", boxes).stdout
+    assert "promote" in text
+    assert "1 active" in text
+
+
+def test_lessons_are_listed_with_their_worth(cli: CLI, boxes: str) -> None:
+    (lesson,) = read(cli, "memory", "list", boxes)
+    assert lesson["text"] == "When you face a box: use the button, not the lever"
+    assert lesson["n_injected"] + lesson["n_withheld"] == 12, "all of the second generation"
+    assert lesson["n_withheld"] > 0
+    worth = lesson["utility"]
+    assert worth["low"] <= worth["mean"] <= worth["high"]
+    assert "use the button" in cli("memory", "list", boxes).stdout
+    assert read(cli, "memory", "list", boxes, "--status", "retired") == []
+    assert "known: active" in cli("memory", "list", boxes, "--status", "dead").stderr
+
+
+def test_a_lesson_is_found_by_its_situation(cli: CLI, boxes: str) -> None:
+    (found,) = read(cli, "memory", "search", boxes, "standing before a box")
+    assert found["similarity"] > 0.3
+    assert found["advice"] == "use the button, not the lever"
+
+
+def test_a_lesson_is_shown_by_the_beginning_of_its_id(cli: CLI, boxes: str) -> None:
+    (lesson,) = read(cli, "memory", "list", boxes)
+    shown = read(cli, "memory", "show", boxes, lesson["id"][:5])
+    assert shown["id"] == lesson["id"]
+    assert shown["events"][0]["kind"] == "insert"
+    assert shown["provenance"][0]["trajectories"]
+    text = cli("memory", "show", boxes, lesson["id"]).stdout
+    assert "distilled" in text
+    assert lesson["provenance"][0]["trajectories"][0] in text
+    done = cli("memory", "show", boxes, "Lx")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_an_ambiguous_beginning_of_an_id_is_refused() -> None:
+    from agentevo.cli.memory import pick
+    from agentevo.memory import Lesson, LessonNotFoundError, Provenance
+
+    source = (Provenance("user:me"),)
+    one, two = (
+        Lesson("a box", advice, "boxes", source, id=id_)
+        for advice, id_ in (("push", "Lab1"), ("pull", "Lab12"))
+    )
+    assert pick("Lab12", (one, two)) == two
+    assert pick("Lab1", (one, two)) == one, "a whole id is never ambiguous"
+    with pytest.raises(LessonNotFoundError, match="2 lessons begin with 'La': Lab1, Lab12"):
+        pick("La", (one, two))
+    with pytest.raises(LessonNotFoundError, match="no lesson ''"):
+        pick("", (one, two))
+
+
+def test_the_report_is_written_anew(cli: CLI, boxes: str) -> None:
+    path = read(cli, "runs", "report", boxes)["report"]
+    assert cli("runs", "report", boxes).stdout.strip() == path
+
+
+def test_two_generations_are_judged_by_hand(cli: CLI, boxes: str) -> None:
+    verdict = read(cli, "gate", boxes, "0", "1")
+    assert verdict["decision"] == "promote"
+    assert verdict["evidence"]["candidate_mean"] == 1.0
+    assert cli("gate", boxes, "1", "0").stdout.startswith("reject: The candidate is worse")
+    assert "there is: 0, 1, 2" in cli("gate", boxes, "0", "9").stderr
+
+
+def test_the_incumbent_against_itself_gives_a_rate_with_its_interval(cli: CLI, boxes: str) -> None:
+    rates = read(cli, "gate", boxes, "--aa", "4")
+    assert rates["n_verdicts"] == 2
+    assert 0 <= rates["rate"]["low"] <= rates["rate"]["estimate"] <= rates["rate"]["high"] <= 1
+
+
+def test_an_arm_of_a_run_is_evaluated_and_recorded_once(cli: CLI, boxes: str) -> None:
+    arguments = ("evaluate", "--run", boxes, "--split", "train", "--n-per-level", "2")
+    now = read(cli, *arguments)
+    assert now["all"]["score"]["estimate"] == 1.0
+    assert [level["n"] for level in now["levels"]] == [2, 2]
+    before = read(cli, *arguments, "--generation", "0", "--levels", "2")
+    assert before["all"]["score"]["estimate"] == 0.0
+    assert before["all"]["n"] == 2
+    assert "evaluation: train  4/4" in cli(*arguments).stderr.splitlines()[0], "played already"
+
+
+def test_a_plain_backbone_is_evaluated_without_a_run(cli: CLI, boxes: str) -> None:
+    before = {row["run"] for row in read(cli, "runs", "list")}
+    done = read(
+        cli, "evaluate", "--benchmark", BOXES[1], "--backbone", BOXES[3], "--n-per-level", "1"
+    )
+    assert done["all"]["n"] == 2
+    assert done["endings"] == {"failure": 2}
+    assert {row["run"] for row in read(cli, "runs", "list")} == before
+
+
+def test_a_rollback_goes_back_and_forth(cli: CLI, boxes: str) -> None:
+    version = read(cli, "runs", "show", boxes)["in_force"]["memory_version"]
+    assert read(cli, "runs", "rollback", boxes, "--to", "0")["in_force"]["memory_version"] == 0
+    shown = read(cli, "runs", "show", boxes)
+    assert shown["in_force"]["memory_version"] == 0
+    assert "active" not in shown["lessons"]
+    assert "no version 99" in cli("runs", "rollback", boxes, "--memory", "99").stderr
+    assert "no adapter 'x'" in cli("runs", "rollback", boxes, "--adapter", "x").stderr
+    again = read(cli, "runs", "rollback", boxes, "--memory", str(version))
+    assert again == {
+        "in_force": {"memory_version": version, "adapter": ""},
+        "was": {"memory_version": 0, "adapter": ""},
+    }
+    assert read(cli, "runs", "show", boxes)["lessons"] == {"active": 1}
+
+
+def test_there_is_a_list_of_everything_to_choose_from(cli: CLI) -> None:
+    assert {"default", "react"} <= {row["name"] for row in read(cli, "recipes", "list")}
+    assert {"seed", "local"} <= {row["name"] for row in read(cli, "backbones", "list")}
+    assert "textworld-cooking" in {row["name"] for row in read(cli, "benchmarks", "list")}
+    assert read(cli, "recipes", "show", "react")["merged"]["n_generations"] == 0
+    for kind in ("recipes", "backbones", "benchmarks"):
+        assert cli(kind, "list").returncode == 0
+
+
+def test_a_benchmark_is_shown_and_its_faults_give_status_1(cli: CLI) -> None:
+    assert read(cli, "benchmarks", "show", "shop.py:shop")["levels"] == [1, 2]
+    done = cli("benchmarks", "check", "shop.py:shop", "--levels", "1", "--json")
+    assert (done.returncode, json.loads(done.stdout)["ok"]) == (0, True)
+    done = cli("benchmarks", "check", "shop.py:broken_shop", "--levels", "1")
+    assert done.returncode == 1
+    assert "FAULT" in done.stdout
+    assert "the shop is closed" in done.stdout
+
+
+def test_levels_are_read() -> None:
+    assert parse_levels(None) is None
+    assert parse_levels("1, 2,5-7,2") == (1, 2, 5, 6, 7)
+
+
+def test_time_left_follows_from_the_rate() -> None:
+    config = make({"n_generations": 1, "acquisition": {"n_tasks_per_level": 10}})
+    assert n_episodes(config, 2) == 2 * (10 + 2 * 3 + 2 * 5), "played, at the gate, in the report"
+    progress = Progress(n_generations=1, n_expected=100)
+    progress.take(News("phase", 1, "acquisition", 40, 60))
+    assert progress.left_s() is None, "too early to say"
+    progress.n_played, progress.n_done = 10, 50
+    progress.began -= 20.0
+    left = progress.left_s()
+    assert left is not None
+    assert 99 < left < 110, "50 more at 2 s each"
+    assert [clock(5), clock(65), clock(3700)] == ["5 s", "1:05 min", "1:01 h"]

@@ -1,0 +1,88 @@
+"""Filters and the distiller."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agentevo import backbones
+from agentevo.config import ConfigError, RefinementSettings
+from agentevo.experience import Step, Trajectory
+from agentevo.refinement import filters
+from agentevo.refinement.distill import distill, group, too_particular, transcript_of
+
+WORLDS = Path(__file__).parent.parent / "worlds.py"
+
+
+def episode(name: str, *, success: bool, actions: tuple[str, ...] = ("push button",)) -> Trajectory:
+    seen = "The box opens." if success else "Nothing moves."
+    return Trajectory(
+        id=name, task_id=name.split("#")[0], benchmark="boxes", split="train", difficulty=1,
+        instruction="Get the thing out of the box.", first_observation=f"A box {name}.",
+        purpose="acquisition", generation=1, attempt=0, arm="",
+        steps=tuple(Step("t", a, seen, reply=f"Action: {a}") for a in actions),
+        ending="success" if success else "failure", score=float(success),
+        best_score=float(success), success=success, seed=0,
+    )  # fmt: skip
+
+
+def test_filters_keep_successes_of_the_training_split_once() -> None:
+    won, lost = episode("a", success=True), episode("b", success=False)
+    again = replace(won, id="a2", steps=won.steps * 2)
+    held = replace(episode("c", success=True), split="validation")
+    like = replace(episode("d", success=True), first_observation="A box of the test.")
+    kept, taken = filters.apply(
+        ("success", "near_duplicate", "held_out"),
+        [again, won, lost, held, like],
+        filters.HeldOut(frozenset(), frozenset({"A box of the test."})),
+    )
+    assert kept == [won]
+    assert taken == {"success": 1, "near_duplicate": 1, "held_out": 2}
+
+
+def test_an_unknown_filter_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'success'"):
+        filters.apply(("sucess",), [], filters.HeldOut())
+
+
+def test_a_success_and_a_failure_of_one_task_are_read_together() -> None:
+    episodes = [
+        episode("a#0", success=False), episode("a#1", success=True), episode("b#0", success=True)
+    ]  # fmt: skip
+    names = [[one.id for one in found] for found in group(episodes, ("success", "contrast"))]
+    assert names == [["a#0", "a#1"], ["b#0"]]
+
+
+def test_lessons_name_the_episodes_of_their_batch_and_need_the_support_that_is_asked() -> None:
+    backbone = backbones.load(f"{WORLDS}:scripted")
+    episodes = [episode("a", success=True), episode("b", success=True)]
+    found = asyncio.run(distill(episodes, backbone, RefinementSettings()))
+    assert [(one.situation, one.sources) for one in found.drafts] == [
+        ("you face a box", ("a", "b"))
+    ]
+    assert found.n_calls == 1
+    strict = asyncio.run(distill(episodes, backbone, RefinementSettings(min_support=3)))
+    assert strict.drafts == ()
+    assert "of 3" in strict.refused[0][1]
+
+
+def test_a_lesson_that_only_repeats_the_task_is_refused() -> None:
+    one = episode("a", success=True, actions=("take red apple",))
+    assert too_particular("you see it", "take red apple", [one])
+    assert too_particular("the thing is out", "get the thing out of the box", [one])
+    assert not too_particular("the directions say fry", "cook it with the stove", [one])
+
+
+def test_a_long_episode_is_told_in_the_room_there_is_with_its_rewarded_steps() -> None:
+    backbone = backbones.load(f"{WORLDS}:scripted")
+    steps = [Step("t", f"walk {i}", "A long road lies ahead of you.") for i in range(60)]
+    steps[30] = Step("t", "find gold", "You found gold.", reward=0.5)
+    one = replace(episode("a", success=False), steps=tuple(steps))
+    text = transcript_of(one, 24, 80, backbone)
+    assert backbone.count_tokens(text) <= 80
+    assert "> find gold" in text
+    assert "> walk 59" in text
+    assert "> walk 20" not in text
