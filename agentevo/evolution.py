@@ -273,6 +273,10 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
     if outcomes:
         last: Any = outcomes[-1].payload
         incumbent = Arm(last["memory_version"], last["adapter"])
+    back = run.ledger.events(run.id, kind="rollback")
+    if back and (not outcomes or back[-1].at > outcomes[-1].created):  # by hand, since then
+        named: Any = back[-1].payload
+        incumbent = Arm(named["memory_version"], named["adapter"])
     state: State = {"generation": len(outcomes) + 1, "incumbent": incumbent}
     if state["generation"] <= run.config.n_generations:
         n_nodes = 8 * run.config.n_generations + 8

@@ -17,7 +17,7 @@ from agentevo import benchmarks
 from agentevo.agent.graph import Limits
 from agentevo.agent.recollection import SnapshotRecaller
 from agentevo.agent.rollout import Player
-from agentevo.config import RunConfig, make
+from agentevo.config import ConfigError, RunConfig, make
 from agentevo.evaluation.evaluate import Arm
 from agentevo.ledger import Ledger, LedgerError
 from agentevo.memory import take_snapshot
@@ -103,7 +103,10 @@ class Run:
     def start(cls, folder: Path, config: RunConfig) -> Run:
         """Make a new run, or open one that was begun with the same settings."""
         fresh = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (PermissionError, NotADirectoryError, FileExistsError) as error:
+            raise RunError(f"no run can be made in {folder}: {error.strerror}") from None
         try:
             ledger = Ledger.open(folder, write=True)
             run = cls(folder, config, ledger)
@@ -137,7 +140,13 @@ class Run:
                 f"the ledger in {folder} is of run {', '.join(ids) or '(none)'}: the folder "
                 "was renamed, or is not a run's"
             ) from None
-        config = make(kept.configuration)
+        try:
+            config = make(kept.configuration)
+        except ConfigError as error:
+            ledger.close()
+            raise RunError(
+                f"run {folder.name} has settings of another version of agentevo: {error}"
+            ) from None
         if write and kept.fingerprint != fingerprint(config):
             ledger.close()
             raise RunError(

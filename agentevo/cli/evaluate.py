@@ -84,11 +84,14 @@ def _plain(backbone: str, benchmark: str, sets: Sequence[str]) -> Iterator[Run]:
     """Yield a run that lasts as long as it is evaluated."""
     from agentevo.api import settle
     from agentevo.config import parse_set
-    from agentevo.run import Run, home
+    from agentevo.run import Run, RunError, home
 
     said = {"backbone": backbone, "benchmark": benchmark, "recipe": "react"}
     config = settle(said, parse_set(sets))
-    home().mkdir(parents=True, exist_ok=True)
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"AGENTEVO_HOME {home()} is no usable folder: {error.strerror}") from None
     with tempfile.TemporaryDirectory(prefix="evaluate-", dir=home()) as folder:
         run = Run.start(Path(folder) / "run", config)
         try:

@@ -177,6 +177,26 @@ def cli(place: Path) -> CLI:
     return run
 
 
+@pytest.fixture
+def cli_here(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CLI:
+    """Runs the command line in this process: the same, without the cost of a new one."""
+    from agentevo.cli import main
+
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("AGENTEVO_HOME", str(place / "home"))
+
+    def run(*arguments: str) -> Result:
+        monkeypatch.setattr("sys.argv", ["agentevo", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return Result(arguments, int(end.value.code or 0), said.out, said.err)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def start(place: Path) -> Iterator[Start]:
     """Starts `python -m agentevo` and does not wait for it."""
@@ -202,7 +222,7 @@ def boxes(cli: CLI) -> str:
     """The name of a finished run in which the memory was promoted in the first generation."""
     done = cli(
         "evolve", *BOXES, "--recipe", "memory-only", "--name", "boxes", "--generations", "2",
-        "--set", "memory.abstain_below=-1", "--set", "memory.withhold_rate=0.3",
+        "--set", "memory.abstain_below=-1", "--set", "memory.withhold_rate=0.5",
         "--set", "evaluation.n_gate_per_level=8", "--set", "evaluation.n_test_per_level=3",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -54,10 +54,10 @@ def refused(done: Result, *words: str) -> None:
     ],
 )
 def test_what_does_not_exist_is_named_in_one_line(
-    cli: CLI, place: Path, arguments: tuple[str, ...], words: list[str]
+    cli_here: CLI, place: Path, arguments: tuple[str, ...], words: list[str]
 ) -> None:
     before = set(place.glob("home/runs/*"))
-    refused(cli(*arguments), *words)
+    refused(cli_here(*arguments), *words)
     assert set(place.glob("home/runs/*")) == before, "a run that cannot begin leaves no folder"
 
 
@@ -73,8 +73,10 @@ def test_what_does_not_exist_is_named_in_one_line(
         ("memory", "show", "boxes"),
     ],
 )
-def test_what_does_not_go_together_is_a_usage_error(cli: CLI, arguments: tuple[str, ...]) -> None:
-    done = cli(*arguments)
+def test_what_does_not_go_together_is_a_usage_error(
+    cli_here: CLI, arguments: tuple[str, ...]
+) -> None:
+    done = cli_here(*arguments)
     assert done.returncode == 2
     assert "Usage:" in done.stderr
     assert "Traceback" not in done.stderr
