@@ -1,6 +1,6 @@
 """What a run may set: one frozen model a component, recipes, budgets, and how they merge.
 
-The order is recipe, budget, the user's file, `--set`; later ones win. An unknown key is an
+The order is budget, recipe, the user's file, `--set`; later ones win. An unknown key is an
 error that names the nearest known one.
 """
 

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from transformers import Cache, PreTrainedModel
 
+from agentevo.backbones.backbone import BackboneError
+
 CHUNK = 256  # prompt tokens of one request that are read in one call of the model
 
 
@@ -117,6 +119,7 @@ class Batcher:
         self._inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._waiting: list[Request] = []
         self._running: list[Request] = []
+        self._broken: Exception | None = None
         self._thread = threading.Thread(target=self._loop, name="batcher", daemon=True)
         self._thread.start()
 
@@ -125,6 +128,8 @@ class Batcher:
     ) -> Future[Reply]:
         """Queue a prompt; the future holds the reply, or the error that ended the loop."""
         future: Future[Reply] = Future()
+        if self._broken is not None:
+            raise BackboneError(f"the model broke earlier: {self._broken}") from self._broken
         self._inbox.put(Request(session, list(ids), max_tokens, temperature, seed, future))
         return future
 
@@ -139,11 +144,15 @@ class Batcher:
                 self._admit()
                 with torch.inference_mode():
                     self._decode()
-        except BaseException as error:
+        except Exception as error:
+            self._broken = error
+            while not self._inbox.empty():
+                if (request := self._inbox.get()) is not None:
+                    self._waiting.append(request)
             for request in [*self._running, *self._waiting]:
                 with suppress(InvalidStateError):
                     request.future.set_exception(error)
-            raise
+            return
         for request in [*self._running, *self._waiting]:
             request.future.cancel()
 
@@ -187,6 +196,7 @@ class Batcher:
                     int.from_bytes(digest[:8], "big") >> 1
                 )
             fresh.append(request)
+        self._running += fresh
         if fresh:
             with torch.inference_mode():
                 self._read(fresh)
@@ -202,7 +212,6 @@ class Batcher:
                 start = len(self._held[request.slot])
                 parts.append(request.ids[start : min(start + CHUNK, len(request.ids) - 1)])
             self._call([r.slot for r in todo], parts)
-        self._running += fresh
 
     def _call(self, slots: list[int], parts: list[list[int]]) -> torch.Tensor:
         """Run the model on new tokens of some slots; return hidden states (n_rows, n_new, dim)."""

@@ -75,6 +75,35 @@ def test_sampling_is_fixed_by_the_episode_and_not_by_its_company(local: Local) -
     assert len({one[0].content for one in gather(local, 6, temperature=1.0)}) > 1
 
 
+def test_a_request_that_is_given_up_leaves_the_others_their_replies(local: Local) -> None:
+    async def ask() -> tuple[object, AIMessage]:
+        hasty = local.chat(episode="hasty", temperature=0.0, max_tokens=300)
+        patient = local.chat(episode="patient", temperature=0.0, max_tokens=20)
+        first = asyncio.create_task(hasty.ainvoke(dialogue(1)))
+        second = asyncio.create_task(patient.ainvoke(dialogue(2)))
+        await asyncio.sleep(0.02)
+        first.cancel()
+        given_up = (await asyncio.gather(first, return_exceptions=True))[0]
+        return given_up, await second
+
+    given_up, reply = asyncio.run(ask())
+    assert isinstance(given_up, asyncio.CancelledError)
+    assert reply.usage_metadata is not None
+    assert [m.content for m in gather(local, 2)[0]]
+
+
+def test_an_error_of_the_model_reaches_every_request_and_the_next_one(tiny_model: Path) -> None:
+    broken = Local("tiny", tiny_model, n_slots=2)
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    broken.model.base_model.forward = fail
+    for message in ("out of memory", "broke earlier"):
+        with pytest.raises((RuntimeError, BackboneError), match=message):
+            broken.chat(episode="e", temperature=0.0, max_tokens=5).invoke(dialogue(1))
+
+
 def test_a_prompt_that_does_not_fit_is_refused_in_one_line(local: Local) -> None:
     chat = local.chat(episode="long", temperature=0.0, max_tokens=5)
     with pytest.raises(BackboneError, match="does not fit"):

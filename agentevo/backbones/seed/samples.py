@@ -197,7 +197,7 @@ def drill(rng: random.Random) -> Sample:
     return sample
 
 
-def recall_drill(rng: random.Random) -> Sample:
+def recall_drill(rng: random.Random, n_most: int = 16) -> Sample:
     """Return a list of names or pairs, and the same again in another order, to be looked up.
 
     What attention needs to copy and to look up (induction heads, Olsson et al. 2022, arXiv
@@ -205,12 +205,12 @@ def recall_drill(rng: random.Random) -> Sample:
     """
     sample = Sample("recall")
     if rng.random() < 0.4:  # names, to be repeated in order
-        names = [words.name_of_thing(rng) for _ in range(rng.randint(4, 20))]
+        names = [words.name_of_thing(rng) for _ in range(rng.randint(2, n_most))]
         sample.add("user", ", ".join(names))
         pieces = [(", " if i else "") + name for i, name in enumerate(names)]
         sample.messages.append(Message("assistant", [(piece, 1.0, "copied") for piece in pieces]))
         return sample
-    verbs = [verb for verb, _ in rng.sample(words.VERBS, rng.randint(3, 14))]
+    verbs = [verb for verb, _ in rng.sample(words.VERBS, rng.randint(2, n_most))]
     keys = verbs if rng.random() < 0.6 else [words.name_of_thing(rng) for _ in verbs]
     pairs = {
         key: f"{rng.choice([*words.COMMANDS, key])} {rng.choice(words.FIXTURES + words.TOOLS)}"
@@ -277,6 +277,7 @@ def draw_samples(
     *,
     p_drill: float,
     p_recall: float = 0.05,
+    n_most: float = 16,
 ) -> list[Sample]:
     """Draw the samples of one training item.
 
@@ -286,9 +287,10 @@ def draw_samples(
         count: counts a message's tokens.
         p_drill: chance of a look-up drill among the rest.
         p_recall: chance of lists to be recalled.
+        n_most: the longest such list.
     """
     if rng.random() < p_recall:
-        return [recall_drill(rng) for _ in range(4)]
+        return [recall_drill(rng, int(n_most)) for _ in range(4)]
     at = rng.random()
     if at < p_drill:
         return [drill(rng)]
