@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agentevo.evaluation.evaluate import Arm
-from agentevo.evaluation.statistics import Interval, paired_difference, stratified_mean
+from agentevo.evaluation.statistics import Interval, paired_difference, stratified_mean, wilson
 from agentevo.experience import Trajectory
 
 ARMS = ("plain", "memory", "weights", "both")
@@ -60,7 +60,7 @@ def table(episodes: Mapping[str, Sequence[Trajectory]]) -> list[Row]:
                 arm=arm,
                 n=n,
                 score=stratified_mean([one.score for one in played], levels),
-                success=stratified_mean([float(one.success) for one in played], levels),
+                success=wilson(sum(one.success for one in played), n),
                 best_score=sum(one.best_score for one in played) / n,
                 gain=gain,
                 tokens=sum(one.n_prompt_tokens + one.n_reply_tokens for one in played) / n,

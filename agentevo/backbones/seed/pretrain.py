@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agentevo.backbones.seed.samples import draw_samples
+from agentevo.backbones.seed.start import HEAD_DIM, start_copying
 from agentevo.backbones.seed.tokenizer import encode, train_tokenizer
 
 LENGTHS = (64, 128, 256, 512, 768, 1024, 1280)
@@ -37,10 +38,11 @@ class Plan:
     n_vocab: int = 4096
     n_dim: int = 256
     n_layers: int = 5
-    n_heads: int = 8
+    n_heads: int = 4
+    rope_theta: float = 1e6
     window: int = 1250
     """Tokens of the context window that episodes are cut to."""
-    n_steps: int = 2200
+    n_steps: int = 12000
     tokens_per_step: int = 6400
     lr: float = 2e-3
     """Of AdamW, for embeddings and norms."""
@@ -63,12 +65,11 @@ class Batch:
 def lesson_plan(at: float) -> dict[str, float]:
     """Return the shares of drills, and the length of lists, at a point 0..1 of the training.
 
-    Recall comes first, and on the shortest lists: with two or three to choose from, attention
-    that matches what it looks for forms within a million tokens; on lists of a dozen it did
-    not within five.
+    Recall comes first, and on the shortest lists: with few to choose from, attention that
+    matches what it looks for forms soonest.
     """
-    n_most = 3 if at < 0.06 else 5 if at < 0.1 else 8 if at < 0.14 else 16
-    p_recall = 0.95 if at < 0.12 else 0.5 if at < 0.17 else 0.2 if at < 0.3 else 0.06
+    n_most = 4 if at < 0.02 else 8 if at < 0.05 else 16
+    p_recall = 0.9 if at < 0.09 else 0.4 if at < 0.15 else 0.15 if at < 0.3 else 0.05
     p_drill = 0.45 if at < 0.3 else 0.2 if at < 0.5 else 0.1
     return {"p_recall": p_recall, "n_most": n_most, "p_drill": p_drill}
 
@@ -122,12 +123,16 @@ def new_model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalL
         max_position_embeddings=2048,
         tie_word_embeddings=True,
         rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": plan.rope_theta},
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         attn_implementation="sdpa",
     )
-    return LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config)
+    if plan.n_dim // plan.n_heads == HEAD_DIM:
+        start_copying(model, plan.seed)
+    return model
 
 
 def optimizers(model: LlamaForCausalLM, plan: Plan) -> list[torch.optim.Optimizer]:
@@ -136,7 +141,10 @@ def optimizers(model: LlamaForCausalLM, plan: Plan) -> list[torch.optim.Optimize
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
         torch.optim.Muon(
-            matrices, lr=plan.lr_matrices, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw"
+            matrices,
+            lr=plan.lr_matrices,
+            weight_decay=plan.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
         ),
         torch.optim.AdamW(others, lr=plan.lr, betas=(0.9, 0.98), weight_decay=0.0),
     ]

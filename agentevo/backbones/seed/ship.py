@@ -1,0 +1,42 @@
+"""Put trained weights into the package: `python -m agentevo.backbones.seed.ship DIR`.
+
+Writes the model, its tokenizer and its hash; the model card beside them is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from agentevo.backbones.seed.pretrain import LENGTHS
+from agentevo.backbones.seed.weights_file import FOLDER, sha256
+
+
+def ship(source: Path, target: Path = FOLDER) -> str:
+    """Write a trained model into the package; return its hash."""
+    target.mkdir(parents=True, exist_ok=True)
+    model = AutoModelForCausalLM.from_pretrained(source, dtype="bfloat16")
+    model.save_pretrained(target)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(source)
+    tokenizer.model_max_length = LENGTHS[-1]  # longer dialogues were never trained on
+    tokenizer.save_pretrained(target)
+    digest = sha256(target / "model.safetensors")
+    (target / "SHA256").write_text(f"{digest}  model.safetensors\n")
+    if (source / "log.jsonl").exists():
+        shutil.copy(source / "log.jsonl", target / "training.jsonl")
+    shutil.copy(source / "plan.json", target / "plan.json")
+    return digest
+
+
+def main() -> None:
+    """Read the command line and ship."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path)
+    print(ship(parser.parse_args().source))
+
+
+if __name__ == "__main__":
+    main()
