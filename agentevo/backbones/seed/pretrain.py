@@ -44,9 +44,9 @@ class Plan:
     """Tokens of the context window that episodes are cut to."""
     n_steps: int = 12000
     tokens_per_step: int = 6400
-    lr: float = 2e-3
+    lr: float = 1e-3
     """Of AdamW, for embeddings and norms."""
-    lr_matrices: float = 1e-2
+    lr_matrices: float = 3e-3
     """Of Muon, for the matrices inside the layers."""
     n_warmup: int = 60
     weight_decay: float = 0.05
@@ -69,8 +69,8 @@ def lesson_plan(at: float) -> dict[str, float]:
     matches what it looks for forms soonest.
     """
     n_most = 4 if at < 0.02 else 8 if at < 0.05 else 16
-    p_recall = 0.9 if at < 0.09 else 0.4 if at < 0.15 else 0.15 if at < 0.3 else 0.05
-    p_drill = 0.45 if at < 0.3 else 0.2 if at < 0.5 else 0.1
+    p_recall = 0.9 if at < 0.09 else 0.4 if at < 0.15 else 0.2
+    p_drill = 0.4 if at < 0.5 else 0.15
     return {"p_recall": p_recall, "n_most": n_most, "p_drill": p_drill}
 
 
