@@ -143,7 +143,13 @@ def _pieces(
             pieces.append(((", " if i else " ") + f"{verb} =", 1.0, "notes"))
             pieces.append((f" {law}", weight, name))
         rest = rest[end:]
+    finds = command == f"examine {world.document}" and rest.endswith(f"here {world.document}.")
+    if finds:  # what the task calls for: one token that all the rest of an episode hangs on
+        rest = rest.removesuffix(f" {world.document}.")
     pieces.append((rest, 1.0, "notes"))
+    if finds:
+        pieces.append((f" {world.document}", 2 * LAW_WEIGHT, "document"))
+        pieces.append((".", 1.0, "notes"))
     pieces.append(("\nAction:", 1.0, "notes"))
     pieces.append((f" {command}", 1.5, "action"))
     return pieces
