@@ -16,6 +16,9 @@ from agentevo.benchmarks.textworld.games import Spec, ensure
 
 COIN = Spec("tw-coin_collector", {"level": 2}, seed=41, objective="Take the coin.")
 
+# A process started in the background of a shell ignores Ctrl-C until it asks for it again.
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
 
 def _wait_for(condition: object, *, at_most_s: float = 60) -> None:
     assert callable(condition)
@@ -97,8 +100,9 @@ def test_ctrl_c_stops_soon_and_keeps_what_was_made(empty_home: Path) -> None:
         " progress=lambda ready, total: print(ready, flush=True))\n"
     )
     run = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", f"{HEARS_CTRL_C}\n{code}"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     assert run.stdout is not None
     while run.stdout.readline().strip() != "2":
         assert run.poll() is None

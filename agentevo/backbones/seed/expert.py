@@ -91,7 +91,7 @@ class Expert:
         world = self.world
         if not self.has_read:
             if self._visible(world.document):
-                return f"here {world.document}", f"examine {world.document}"
+                return f"Check the {world.document}", f"examine {world.document}"
             return self._explore()
         if not self.has_looked:
             self.has_looked = True

@@ -143,7 +143,7 @@ def _pieces(
             pieces.append(((", " if i else " ") + f"{verb} =", 1.0, "notes"))
             pieces.append((f" {law}", weight, name))
         rest = rest[end:]
-    finds = command == f"examine {world.document}" and rest.endswith(f"here {world.document}.")
+    finds = rest.endswith(f"Check the {world.document}.")
     if finds:  # what the task calls for: one token that all the rest of an episode hangs on
         rest = rest.removesuffix(f" {world.document}.")
     pieces.append((rest, 1.0, "notes"))
