@@ -104,7 +104,7 @@ async def main() -> None:
         for i in range(N_EPISODES):
             began = time.perf_counter()
             episode = Episode("Walk.", Corridor(), chat(), lambda text: len(text) // 4, 10**6)
-            state = await ours.ainvoke({}, context=episode, config=config)
+            state: Any = await ours.ainvoke({}, context=episode, config=config)
             occasion = Occasion("r", i, "acquisition")
             for one in _trajectories(player, task, occasion, state, "", 0.0):
                 ledger.add_episode("r", one)
