@@ -24,7 +24,7 @@ from agentevo.acquisition.tasks import chooser
 from agentevo.agent.rollout import Occasion, play_all
 from agentevo.benchmarks import Benchmark, Task
 from agentevo.evaluation.evaluate import Arm, evaluate
-from agentevo.evaluation.gate import GateSettings, Outcome, Verdict, judge
+from agentevo.evaluation.gate import GateSettings, Outcome, judge
 from agentevo.experience import Purpose, Trajectory
 from agentevo.refinement import filters
 from agentevo.refinement.distill import Draft, distill
@@ -411,11 +411,3 @@ def _held_out(cycle: Cycle) -> filters.HeldOut:
     }
     sights = {one.first_observation for one in run.ledger.episodes(run.id, purpose="gate")}
     return filters.HeldOut(frozenset(ids), frozenset(sights))
-
-
-def recorded(run: Run) -> list[Verdict]:
-    """Return the run's verdicts in their order."""
-    return [
-        Verdict.from_json({"decision": one.verdict, "evidence": one.evidence})
-        for one in run.ledger.verdicts(run.id)
-    ]
