@@ -17,8 +17,8 @@ from agentevo import recipes
 from agentevo.config import BUDGETS, Budget, ConfigError, RunConfig, make, merge
 
 if TYPE_CHECKING:
+    from agentevo.cycle import News
     from agentevo.evaluation.evaluate import Arm
-    from agentevo.evolution import News
     from agentevo.experience import Trajectory
     from agentevo.ledger import RunStatus
     from agentevo.run import Run
@@ -167,8 +167,8 @@ async def play_arms(run: Run, tell: Tell) -> dict[str, list[Trajectory]]:
     Returns:
         The episodes of each arm, on the same tasks in one order; empty without test tasks.
     """
+    from agentevo.cycle import Cycle, play_arm
     from agentevo.evaluation.ablation import four_arms
-    from agentevo.evolution import Cycle, play_arm
 
     n = run.config.evaluation.n_test_per_level
     if not n:

@@ -11,9 +11,8 @@ is frozen at the version of the incumbent.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any, Literal, TypedDict
 
@@ -22,39 +21,14 @@ from langgraph.runtime import Runtime
 
 from agentevo.acquisition.tasks import chooser
 from agentevo.agent.rollout import Occasion, play_all
-from agentevo.benchmarks import Benchmark, Task
-from agentevo.evaluation.evaluate import Arm, evaluate
-from agentevo.evaluation.gate import GateSettings, Outcome, judge
-from agentevo.experience import Purpose, Trajectory
+from agentevo.cycle import Cycle, News, Phase, gate, held_out, prepare, promote, utility_so_far
+from agentevo.evaluation.evaluate import Arm
 from agentevo.refinement import filters
 from agentevo.refinement.distill import Draft, distill
-from agentevo.run import Run, RunError
-from agentevo.updating.in_context import update_memory, uses_of
+from agentevo.run import Run
+from agentevo.updating.in_context import update_memory
 from agentevo.updating.in_weights import trainer
 from agentevo.updating.traces import training_set
-
-
-@dataclass(frozen=True)
-class News:
-    """Something that happened in a run, for whoever watches."""
-
-    kind: Literal["phase", "episode", "lessons", "training", "verdict", "done"]
-    generation: int
-    text: str = ""
-    """The phase, or what is to be said."""
-    n_done: int = 0
-    n_all: int = 0
-    trajectory: Trajectory | None = None
-    decision: str = ""
-
-
-@dataclass(frozen=True)
-class Cycle:
-    """The run-time context of an evolution."""
-
-    run: Run
-    benchmark: Benchmark
-    tell: Callable[[News], None]
 
 
 class State(TypedDict):
@@ -75,10 +49,10 @@ async def acquire(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         for key in run.ledger.finished(run.id, generation=generation, purpose="acquisition")
     }
     missing = [task for task in tasks if task.id not in done]
-    phase = _Phase(cycle, generation, "acquisition", len(tasks), len(done))
+    phase = Phase(cycle, generation, "acquisition", len(tasks), len(done))
     if missing:
-        await _prepare(cycle, missing)
-        player = run.player(state["incumbent"], learning=True, utility=_utility(run))
+        await prepare(cycle, missing)
+        player = run.player(state["incumbent"], learning=True, utility=utility_so_far(run))
         occasion = Occasion(run.id, generation, "acquisition", seed=config.seed)
         async for attempts in play_all(
             player, cycle.benchmark, missing, occasion, n_at_once=config.agent.n_at_once
@@ -96,7 +70,7 @@ async def refine(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     run = cycle.run
     if not run.config.memory.enabled or run.ledger.get_update(run.id, generation, "drafts"):
         return {}
-    phase = _Phase(cycle, generation, "refinement")
+    phase = Phase(cycle, generation, "refinement")
     episodes = list(run.ledger.episodes(run.id, generation=generation, purpose="acquisition"))
     episodes.sort(key=lambda one: one.id)
     backbone = run.backbone(state["incumbent"].adapter)
@@ -112,7 +86,7 @@ async def remember(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     run = cycle.run
     if not run.config.memory.enabled or run.ledger.get_update(run.id, generation, "memory"):
         return {}
-    phase = _Phase(cycle, generation, "updating memory")
+    phase = Phase(cycle, generation, "updating memory")
     found = run.ledger.get_update(run.id, generation, "drafts")
     assert found is not None
     drafts = [
@@ -154,7 +128,7 @@ async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     new = Arm(version, old.adapter)
     if version == int(str(update.payload["version_before"])):
         return {}
-    verdict = await _gate(cycle, generation, "memory", old, new)
+    verdict = await gate(cycle, generation, "memory", old, new)
     if verdict != "promote":
         run.memory().revert(
             int(str(update.payload["version_before"])),
@@ -162,7 +136,7 @@ async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
             why=f"the gate said {verdict}",
         )
         return {}
-    return {"incumbent": _promote(run, generation, "memory", new)}
+    return {"incumbent": promote(run, generation, "memory", new)}
 
 
 async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
@@ -171,12 +145,12 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     run, settings = cycle.run, cycle.run.config.weights
     if settings.trainer == "none" or run.ledger.get_update(run.id, generation, "weights"):
         return {}
-    phase = _Phase(cycle, generation, "training")
+    phase = Phase(cycle, generation, "training")
     plain = run.backbone()
     if plain.weights is None:
         raise ValueError(f"{plain.name} cannot be trained here")
     episodes = list(run.ledger.episodes(run.id, purpose="acquisition"))
-    kept, taken = filters.apply(run.config.refinement.filters, episodes, _held_out(cycle))
+    kept, taken = filters.apply(run.config.refinement.filters, episodes, held_out(cycle))
     data = training_set(
         [one for one in kept if one.generation == generation],
         [one for one in kept if one.generation < generation],
@@ -192,7 +166,7 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         folder = run.adapter_folder(name)
         if not folder.exists():
             figures = await asyncio.to_thread(
-                trainer(settings.trainer), plain.weights, None, data, settings, folder,
+                trainer(settings.trainer), plain.weights, data, settings, folder,
                 window=plain.window, seed=run.config.seed, progress=phase.training,
             )  # fmt: skip
             payload |= figures
@@ -219,10 +193,10 @@ async def judge_weights(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]
         return {}
     adapter = str(update.payload["adapter"])
     alone = Arm(0, old.adapter), Arm(0, adapter)
-    verdict = await _gate(cycle, generation, "weights", *alone)
+    verdict = await gate(cycle, generation, "weights", *alone)
     new = Arm(old.memory_version, adapter)
     if verdict == "promote" and old.memory_version:
-        together = await _gate(cycle, generation, "weights with lessons", old, new)
+        together = await gate(cycle, generation, "weights with lessons", old, new)
         verdict = "reject" if together == "reject" else verdict
     evidence = run.ledger.get_verdict(run.id, generation, "weights")
     assert evidence is not None
@@ -232,7 +206,7 @@ async def judge_weights(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]
     )
     if verdict != "promote":
         return {}
-    return {"incumbent": _promote(run, generation, "weights", new)}
+    return {"incumbent": promote(run, generation, "weights", new)}
 
 
 def advance(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
@@ -282,132 +256,3 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
         n_nodes = 8 * run.config.n_generations + 8
         state = await build().ainvoke(state, context=cycle, config={"recursion_limit": n_nodes})
     return state["incumbent"]
-
-
-# --- what the nodes share -----------------------------------------------------------------
-
-MAX_ERRORS = 8  # episodes of a phase that may break one after the other from its start on
-
-
-class _Phase:
-    """Tells of a phase as it goes, and records what it cost."""
-
-    def __init__(
-        self, cycle: Cycle, generation: int, name: str, n_all: int = 0, n_done: int = 0
-    ) -> None:
-        self._cycle, self._generation, self._name = cycle, generation, name
-        self._n_all, self._n_done = n_all, n_done
-        self._n_new = self._n_errors = 0
-        self._began = time.monotonic()
-        self._tokens = [0, 0]
-        cycle.tell(News("phase", generation, name, n_done, n_all))
-
-    def episode(self, trajectory: Trajectory) -> None:
-        self._n_done += trajectory.attempt == 0
-        self._n_new += 1
-        self._n_errors += trajectory.ending == "error"
-        if self._n_errors == self._n_new >= MAX_ERRORS:
-            raise RunError(
-                f"the first {MAX_ERRORS} episodes of {self._name} all broke: {trajectory.error}"
-            )
-        self._tokens[0] += trajectory.n_prompt_tokens
-        self._tokens[1] += trajectory.n_reply_tokens
-        self._cycle.tell(
-            News("episode", self._generation, self._name, self._n_done, self._n_all, trajectory)
-        )
-
-    def training(self, step: int, n_steps: int, loss: float) -> None:
-        text = f"loss {loss:.3f}"
-        self._cycle.tell(News("training", self._generation, text, step, n_steps))
-
-    def end(self, n_prompt_tokens: int = 0, n_reply_tokens: int = 0) -> None:
-        self._cycle.run.ledger.add_usage(
-            self._cycle.run.id,
-            self._generation,
-            self._name,
-            n_prompt_tokens=self._tokens[0] + n_prompt_tokens,
-            n_reply_tokens=self._tokens[1] + n_reply_tokens,
-            seconds=time.monotonic() - self._began,
-        )
-
-
-async def _prepare(cycle: Cycle, tasks: Sequence[Task]) -> None:
-    """Make what tasks need, telling how far it is."""
-
-    def told(n_done: int, n_all: int) -> None:
-        cycle.tell(News("phase", 0, "making games", n_done, n_all))
-
-    await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=told, workers=2)
-
-
-async def _gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) -> str:
-    """Return the verdict on a candidate: the recorded one, or one that is reached now."""
-    run, config = cycle.run, cycle.run.config
-    known = run.ledger.get_verdict(run.id, generation, kind)
-    if known is None:
-        tasks = run.tasks(cycle.benchmark, "validation", config.evaluation.n_gate_per_level)
-        outcomes = []
-        for arm, role in ((old, "incumbent"), (new, "candidate")):
-            episodes = await play_arm(cycle, arm, tasks, generation, f"gate {kind}: {role}")
-            outcomes.append([Outcome.of(one) for one in episodes])
-        settings = GateSettings(alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations)
-        verdict = judge(outcomes[0], outcomes[1], settings)
-        evidence = verdict.to_json()["evidence"]
-        run.ledger.add_verdict(run.id, generation, kind, verdict.decision, evidence)  # type: ignore[arg-type]
-        known = run.ledger.get_verdict(run.id, generation, kind)
-        assert known is not None
-    reason = str(known.evidence["reason"])
-    cycle.tell(News("verdict", generation, f"{kind}: {reason}", decision=known.verdict))
-    return known.verdict
-
-
-async def play_arm(
-    cycle: Cycle, arm: Arm, tasks: Sequence[Task], generation: int, name: str,
-    purpose: Purpose = "gate",
-) -> list[Trajectory]:  # fmt: skip
-    """Play an arm on held-out tasks, greedily, so far as the ledger does not know it yet."""
-    run = cycle.run
-    done = run.ledger.finished(run.id, purpose=purpose, arm=arm.name)
-    ids = {task.id for task in tasks}
-    phase = _Phase(cycle, generation, name, len(ids), len({k.task_id for k in done} & ids))
-    await _prepare(cycle, tasks)
-    episodes = await evaluate(
-        run.ledger, run.id, arm, run.player(arm, utility=_utility(run)), cycle.benchmark, tasks,
-        purpose=purpose, generation=generation, n_at_once=run.config.agent.n_at_once,
-        told=phase.episode,
-    )  # fmt: skip
-    phase.end()
-    return episodes
-
-
-def _promote(run: Run, generation: int, kind: str, arm: Arm) -> Arm:
-    if run.incumbent() != arm:
-        run.promote(generation, kind, arm)
-    return arm
-
-
-def _utility(run: Run) -> dict[str, float]:
-    """Return what the lessons have proven to be worth in the generations that are closed."""
-    from agentevo.memory import utilities
-
-    n_closed = len(run.ledger.updates(run.id, kind="outcome"))
-    if not n_closed:
-        return {}
-    history = run.ledger.episodes(run.id, purpose="acquisition")
-    uses = uses_of(one for one in history if one.generation <= n_closed)
-    return {key: one.mean for key, one in utilities(uses).items()}
-
-
-def _held_out(cycle: Cycle) -> filters.HeldOut:
-    """Return what is known of the held-out tasks."""
-    run, evaluation = cycle.run, cycle.run.config.evaluation
-    ids = {
-        task.id
-        for split, n in (
-            ("validation", evaluation.n_gate_per_level),
-            ("test", evaluation.n_test_per_level),
-        )
-        for task in (run.tasks(cycle.benchmark, split, n) if n else [])
-    }
-    sights = {one.first_observation for one in run.ledger.episodes(run.id, purpose="gate")}
-    return filters.HeldOut(frozenset(ids), frozenset(sights))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agentevo.config import ConfigError
 
@@ -30,20 +30,34 @@ def find(slot: str, name: str, ours: Mapping[str, T]) -> T:
     if name in ours:
         return ours[name]
     if ".py:" in name:
-        path, _, attribute = name.rpartition(":")
-        spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-        if spec is None or spec.loader is None or not Path(path).exists():
-            raise ConfigError(f"there is no file {path}")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        if not hasattr(module, attribute):
-            raise ConfigError(f"{path} defines no {attribute!r}")
-        return getattr(module, attribute)  # type: ignore[no-any-return]
+        return from_file(name, ConfigError)  # type: ignore[no-any-return]
     plugins = {p.name.removeprefix(f"{slot}:"): p for p in entry_points(group=GROUP)
                if p.name.startswith(f"{slot}:")}  # fmt: skip
     if name in plugins:
         return plugins[name].load()  # type: ignore[no-any-return]
     known = sorted([*ours, *plugins])
+    raise ConfigError(f"{slot}: there is no {name!r}{hint(name, known)}")
+
+
+def from_file(name: str, error: type[Exception]) -> Any:
+    """Return what `path/to/file.py:name` names.
+
+    Raises:
+        error: there is no such file, or it defines no such name.
+    """
+    path, _, attribute = name.rpartition(":")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    if spec is None or spec.loader is None or not Path(path).exists():
+        raise error(f"there is no file {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, attribute):
+        raise error(f"{path} defines no {attribute!r}")
+    return getattr(module, attribute)
+
+
+def hint(name: str, known: Sequence[str]) -> str:
+    """Return what to add to a message on an unknown name: the nearest known one, and all."""
     near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ConfigError(f"{slot}: there is no {name!r}{hint} (known: {', '.join(known)})")
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{meant} (known: {', '.join(known)})"

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from agentevo.config import RunConfig, make
+from agentevo.cycle import News
 from agentevo.evaluation.evaluate import Arm
-from agentevo.evolution import News, evolve
+from agentevo.evolution import evolve
 from agentevo.run import Run
 
 WORLDS = Path(__file__).parent / "worlds.py"

@@ -21,6 +21,7 @@ from transformers import Cache, PreTrainedModel
 
 from agentevo.backbones.backbone import BackboneError
 
+IDLE_TOO = 0.5  # with more slots than this share running, all decode: no cache is copied then
 CHUNK = 256  # prompt tokens of one request that are read in one call of the model
 
 
@@ -55,7 +56,8 @@ class SlotCache(Cache):  # type: ignore[misc]
     """Key-value cache with a row a slot, each with a length of its own.
 
     Tensors of shape (n_slots, n_heads, n_positions, head_dim), one pair a layer. Before each
-    call of the model `aim` says which rows take part and where their new tokens go.
+    call of the model `aim` says which rows take part and where their new tokens go. Where all
+    rows take part, in order, nothing is copied.
     """
 
     def __init__(self, model: PreTrainedModel, n_slots: int, n_positions: int) -> None:
@@ -89,7 +91,8 @@ class SlotCache(Cache):  # type: ignore[misc]
             (self.values[layer_idx], value_states),
         ):
             store[self._rows[:, None], :, self._positions] = new.transpose(1, 2)
-            both.append(store[self._rows, :, : self._n_seen])
+            seen = store[:, :, : self._n_seen]
+            both.append(seen if len(self._rows) == len(seen) else seen[self._rows])
         return both[0], both[1]
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -212,6 +215,8 @@ class Batcher:
                 start = len(self._held[request.slot])
                 parts.append(request.ids[start : min(start + CHUNK, len(request.ids) - 1)])
             self._call([r.slot for r in todo], parts)
+            for request, part in zip(todo, parts, strict=True):
+                self._held[request.slot] += part
 
     def _call(self, slots: list[int], parts: list[list[int]]) -> torch.Tensor:
         """Run the model on new tokens of some slots; return hidden states (n_rows, n_new, dim)."""
@@ -234,8 +239,6 @@ class Batcher:
             past_key_values=self._cache,
             use_cache=True,
         )
-        for slot, part in zip(slots, parts, strict=True):
-            self._held[slot] += part
         hidden: torch.Tensor = out.last_hidden_state
         return hidden
 
@@ -243,10 +246,16 @@ class Batcher:
         """Generate one token for every running request."""
         if not self._running:
             return
-        last = [[(r.out or r.ids)[-1]] for r in self._running]
-        hidden = self._call([r.slot for r in self._running], last)
+        slots = [r.slot for r in self._running]
+        last = {r.slot: (r.out or r.ids)[-1] for r in self._running}
+        if len(slots) > IDLE_TOO * len(self._held):  # idle rows: what they write is written over
+            slots = list(range(len(self._held)))
+        hidden = self._call(slots, [[last.get(slot, self._end)] for slot in slots])
+        for slot, token in last.items():
+            self._held[slot].append(token)
+        rows = [slots.index(r.slot) for r in self._running]
         head: Any = self._model.get_output_embeddings()
-        logits = head(hidden[:, -1]).float().cpu()
+        logits = head(hidden[rows, -1]).float().cpu()
         still = []
         for request, row in zip(self._running, logits, strict=True):
             if request.generator is not None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 from agentevo.backbones.backbone import Backbone, BackboneError
+from agentevo.strategies import from_file, hint
 
 GROUP = "agentevo.backbones"
 
@@ -53,26 +51,13 @@ def load(name: str, *, n_slots: int = 32) -> Backbone:
     Raises:
         BackboneError: there is no such backbone, or it cannot be loaded.
     """
-    make: Any
     if ".py:" in name:
-        path, _, attribute = name.rpartition(":")
-        spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-        if spec is None or spec.loader is None or not Path(path).exists():
-            raise BackboneError(f"there is no file {path}")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        make, rest = getattr(module, attribute, None), ""
-        if make is None:
-            raise BackboneError(f"{path} defines no {attribute!r}")
-        return make(rest, n_slots)  # type: ignore[no-any-return]
+        return from_file(name, BackboneError)("", n_slots)  # type: ignore[no-any-return]
     kind, _, rest = name.partition(":")
     if kind in OURS:
         return OURS[kind][0](rest, n_slots)
     points = {point.name: point for point in entry_points(group=GROUP)}
     if kind in points:
         return points[kind].load()(rest, n_slots)  # type: ignore[no-any-return]
-    near = get_close_matches(kind, [*OURS, *points], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise BackboneError(
-        f"there is no backbone {name!r}{hint} (known: {', '.join(sorted([*OURS, *points]))})"
-    )
+    known = sorted([*OURS, *points])
+    raise BackboneError(f"there is no backbone {name!r}{hint(kind, known)}")

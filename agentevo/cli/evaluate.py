@@ -119,7 +119,7 @@ def _play(
     from agentevo.api import stoppable
     from agentevo.cli.live import View
     from agentevo.cli.progress import Progress
-    from agentevo.evolution import Cycle, play_arm
+    from agentevo.cycle import Cycle, play_arm
 
     benchmark = run.benchmark()
     tasks = benchmark.tasks(split, n_per_level, levels=levels or run.config.levels)

@@ -14,8 +14,8 @@ from agentevo.cli.runs import RUN, arm_of
 from agentevo.cli.values import QUIET
 
 if TYPE_CHECKING:
+    from agentevo.cycle import Cycle
     from agentevo.evaluation.gate import FalsePromotions, GateSettings, Verdict
-    from agentevo.evolution import Cycle
     from agentevo.run import Run
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ def _with_view(run: Run, work: Callable[[Cycle], Awaitable[T]], n_arms: int, *, 
     from agentevo.api import stoppable
     from agentevo.cli.live import View
     from agentevo.cli.progress import Progress
-    from agentevo.evolution import Cycle
+    from agentevo.cycle import Cycle
 
     benchmark = run.benchmark()
     n_levels = len(run.config.levels or benchmark.levels)
@@ -86,8 +86,8 @@ async def _two(cycle: Cycle, a: int, b: int) -> Verdict:
     Raises:
         GateError: both came to the same pair.
     """
+    from agentevo.cycle import play_arm
     from agentevo.evaluation.gate import GateError, Outcome, judge
-    from agentevo.evolution import play_arm
 
     run = cycle.run
     arms = arm_of(run, a), arm_of(run, b)
@@ -113,9 +113,9 @@ async def _against_itself(cycle: Cycle, n_repeats: int) -> FalsePromotions:
     The repeats sample, as acquisition does, each with a seed of its own: greedy ones would
     all be the same.
     """
+    from agentevo.cycle import News
     from agentevo.evaluation.evaluate import evaluate
     from agentevo.evaluation.gate import GateError, Outcome, false_promotion_rate
-    from agentevo.evolution import News
 
     run, arm = cycle.run, cycle.run.incumbent()
     temperature = run.config.acquisition.temperature

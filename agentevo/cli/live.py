@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
-    from agentevo.evolution import News
+    from agentevo.cycle import News
 
 LINE_EVERY_S = 10.0
 """Between two plain lines of one phase."""

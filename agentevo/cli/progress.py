@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agentevo.config import RunConfig
+    from agentevo.cycle import News
     from agentevo.evaluation.statistics import Interval
-    from agentevo.evolution import News
 
 N_RESAMPLES = 500
 """Of the interval of the mean score while it is watched; verdicts use far more."""

@@ -21,13 +21,15 @@ TrainProgress = Callable[[int, int, float], None]
 """Called with (step, steps in all, loss)."""
 
 
+WARMUP = 0.1  # share of the steps over which the learning rate rises
+
+
 class Trainer(Protocol):
     """Trains an adapter."""
 
     def __call__(
         self,
         weights: Path,
-        parent: Path | None,
         data: TrainingSet,
         settings: WeightSettings,
         out: Path,
@@ -36,7 +38,7 @@ class Trainer(Protocol):
         seed: int,
         progress: TrainProgress,
     ) -> dict[str, float]:
-        """Train from the weights (with the parent adapter merged in) into the folder `out`.
+        """Train from the plain weights into the folder `out`.
 
         Returns:
             Figures to be recorded, the final loss among them.
@@ -46,7 +48,6 @@ class Trainer(Protocol):
 
 def sft(
     weights: Path,
-    parent: Path | None,
     data: TrainingSet,
     settings: WeightSettings,
     out: Path,
@@ -98,7 +99,7 @@ def sft(
         num_train_epochs=settings.n_epochs,
         learning_rate=settings.lr,
         lr_scheduler_type="cosine",
-        warmup_steps=3,
+        warmup_steps=WARMUP,
         max_length=window,
         packing=False,
         assistant_only_loss=True,

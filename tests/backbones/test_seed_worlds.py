@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
+from agentevo.backbones.seed.drawing import Size, draw_world
 from agentevo.backbones.seed.samples import distill_sample, draw_samples, play
 from agentevo.backbones.seed.tokenizer import encode, train_tokenizer
 from agentevo.backbones.seed.words import ADJECTIVES, NOUNS
-from agentevo.backbones.seed.world import Size, draw_world
 from agentevo.dialogue import prompts
 
 pytest.importorskip("textworld")
@@ -63,7 +63,7 @@ def test_what_is_to_be_distilled_was_shown_in_the_transcript() -> None:
         asked, answer = sample.messages[1].text, sample.messages[2].text
         for situation, advice in prompts.parse_lessons(answer):
             if situation.startswith("the directions say"):
-                command, instrument = advice.split(" it with the ")
+                instrument, command = advice.removeprefix("use ").removesuffix(" it").split(" to ")
                 assert f"> {command} " in asked
                 assert f" with {instrument}" in asked
 

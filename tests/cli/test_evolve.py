@@ -9,7 +9,7 @@ import pytest
 
 from agentevo.api import begin, evolve, settle
 from agentevo.config import ConfigError
-from agentevo.evolution import News
+from agentevo.cycle import News
 
 from .conftest import BOXES, CLI, Start
 

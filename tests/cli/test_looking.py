@@ -8,7 +8,7 @@ import pytest
 from agentevo.cli.progress import Progress, clock, n_episodes
 from agentevo.cli.values import parse_levels
 from agentevo.config import make
-from agentevo.evolution import News
+from agentevo.cycle import News
 
 from .conftest import BOXES, CLI
 

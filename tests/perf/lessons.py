@@ -27,11 +27,11 @@ def rules(fry: str, roast: str, grill: str, cut: str, end: str) -> tuple[str, ..
     """Return the lessons that state these rules."""
     heat = {"fry": fry, "roast": roast, "grill": grill}
     lessons = [
-        lesson_line(f"the directions say {verb}", f"cook it with the {tool}")
+        lesson_line(f"the directions say {verb}", f"use {tool} to cook it")
         for verb, tool in heat.items()
     ]
     lessons += [
-        lesson_line(f"the directions say {verb}", f"{verb} it with the {cut}")
+        lesson_line(f"the directions say {verb}", f"use {cut} to {verb} it")
         for verb in ("slice", "dice", "chop")
     ]
     return (*lessons, lesson_line("the meal is ready", f"{end} it"))

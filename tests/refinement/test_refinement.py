@@ -73,7 +73,7 @@ def test_a_lesson_that_only_repeats_the_task_is_refused() -> None:
     one = episode("a", success=True, actions=("take red apple",))
     assert too_particular("you see it", "take red apple", [one])
     assert too_particular("the thing is out", "get the thing out of the box", [one])
-    assert not too_particular("the directions say fry", "cook it with the stove", [one])
+    assert not too_particular("the directions say fry", "use stove to cook it", [one])
 
 
 def test_a_long_episode_is_told_in_the_room_there_is_with_its_rewarded_steps() -> None:

@@ -93,7 +93,7 @@ def test_an_adapter_learns_what_it_is_shown_and_the_plain_model_comes_back(
     )  # fmt: skip
     steps: list[int] = []
     figures = sft(
-        tiny_model, None, data, settings, tmp_path / "a1", window=500, seed=0,
+        tiny_model, data, settings, tmp_path / "a1", window=500, seed=0,
         progress=lambda step, n, loss: steps.append(step),
     )  # fmt: skip
     tuned = base.with_adapter("a1", tmp_path / "a1")

@@ -1,20 +1,36 @@
 """The player that the seed backbone imitates: it keeps notes, explores, and guesses.
 
 Its notes are carried from thought to thought, so that what to do next follows from the last
-thought and the last observation: which command carries out which verb (`use`), what is to
-be fetched (`need`), what is in hand and not finished (`have`), the tools held (`hold`), the
-way back (`way`), the rooms known (`seen`) and the exits not tried (`exits`).
+thought and the last observation: what is to be fetched (`need`), what is in hand and not
+finished (`have`), how each verb is carried out (`how`, in the words of the lesson where one says
+it, so that noting it is quoting), the tools held (`hold`), the way back (`way`), the rooms known
+(`seen`) and the exits not tried (`exits`).
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agentevo.backbones.seed import words
-from agentevo.backbones.seed.world import OPPOSITE, World
+from agentevo.backbones.seed.world import OPPOSITE, World, advice
 
 MAX_TRIES = 3  # guesses at one verb before it is left
+
+
+class Use(NamedTuple):
+    """How a verb of the directions is carried out."""
+
+    command: str
+    tool: str
+    words: str
+    """What the note says: a lesson's advice or, for a guess, what it would be."""
+
+
+def guess(command: str, tool: str) -> Use:
+    """Return a guess, in the words that a lesson would have for it."""
+    return Use(command, tool, advice(command, tool))
 
 
 @dataclass
@@ -23,16 +39,16 @@ class Expert:
 
     Args:
         world: the world, of which it looks only at what has been printed.
-        told: verbs of the directions whose law a lesson gives.
+        told: the advice of the lessons, by the verb of the directions that they explain.
         told_ending: whether a lesson gives the verb that ends the job.
         rng: for the guesses.
     """
 
     world: World
-    told: set[str]
+    told: dict[str, str]
     told_ending: bool
     rng: random.Random
-    use: dict[str, tuple[str, str]] = field(default_factory=dict)
+    use: dict[str, Use] = field(default_factory=dict)
     need: dict[str, list[str]] = field(default_factory=dict)
     have: dict[str, list[str]] = field(default_factory=dict)
     hold: list[str] = field(default_factory=list)
@@ -47,6 +63,9 @@ class Expert:
     tried_endings: list[str] = field(default_factory=list)
     entered: tuple[str, str] | None = None
     gave_up: bool = False
+    _checked: list[str] = field(default_factory=list)
+    """What was looked for here in vain: a thing is named first, and then it is said whether it
+    is here, so that the name is at hand when the eye goes over the room."""
     _last: tuple[str, str, str] | None = None  # verb, command, instrument just tried
 
     # --- what it says -------------------------------------------------------------------
@@ -54,8 +73,10 @@ class Expert:
     def decide(self) -> tuple[str, str]:
         """Return the next thought and the next command."""
         self._arrive()
+        notes = self._notes()  # as things stand; what changes with the decision comes next time
+        self._checked = []
         conclusion, command = self._choose()
-        return "; ".join([*self._notes(), conclusion]) + ".", command
+        return "; ".join([*notes, ", ".join([*self._checked, conclusion])]) + ".", command
 
     def slip(self) -> tuple[str, str]:
         """Return a thought and a command that lead nowhere, as players also utter."""
@@ -66,13 +87,13 @@ class Expert:
 
     def _notes(self) -> list[str]:
         notes = []
-        if self.use:
-            laws = [f"{verb} = {command} {tool}" for verb, (command, tool) in self.use.items()]
-            notes.append("use " + ", ".join(laws))
         for label, things in (("need", self.need), ("have", self.have)):
             if things:
                 listed = [f"{name}: {' '.join(v)}" if v else name for name, v in things.items()]
                 notes.append(f"{label} " + ", ".join(listed))
+        if self.use:
+            laws = [f"{verb}: {use.words}" for verb, use in self.use.items()]
+            notes.append("how " + ", ".join(laws))
         if self.find:
             notes.append(f"find {self.find}")
         if self.hold:
@@ -103,26 +124,27 @@ class Expert:
     def _process(self) -> tuple[str, str] | None:
         for name, verbs in self.have.items():
             for verb in verbs:
-                command, tool = self.use[verb]
+                command, tool, said = self.use[verb]
                 here = tool in self.hold or any(f.name == tool for f in self.world.here.fixtures)
                 if here:
                     self._last = (verb, command, tool)
                     self.tried.setdefault(verb, []).append((command, tool))
-                    return f"{verb} {name}", f"{command} {name} with {tool}"
+                    return f"{name}, {verb}: {said}", f"{command} {name} with {tool}"
         return None
 
     def _fetch(self) -> tuple[str, str] | None:
-        for name in self.need:
+        for name in [*self.need, *self._wanted_tools()]:
+            if name not in self.need and (name in self.hold or name not in words.TOOLS):
+                continue
             listed = self._visible(name)
             if listed:
-                return f"here {listed}", f"take {name}"
-        for tool in self._wanted_tools():
-            if tool not in self.hold and self._visible(tool):
-                return f"here {tool}", f"take {tool}"
+                return f"{name}? here {listed}", f"take {name}"
+            if f"{name}? no" not in self._checked:
+                self._checked.append(f"{name}? no")
         return None
 
     def _wanted_tools(self) -> list[str]:
-        return [tool for _, tool in self.use.values()]
+        return [use.tool for use in self.use.values()]
 
     def _open_up(self) -> tuple[str, str] | None:
         if not self.need and not self._missing():
@@ -148,10 +170,12 @@ class Expert:
         if self._missing():
             if not self.find:  # all that is at home was tried: look for it elsewhere
                 verbs = next(verbs for verbs in self.have.values() if verbs)
-                self.find = self.use[verbs[0]][1]
+                self.find = self.use[verbs[0]].tool
                 room = self.world.here
                 self.seen = [room.name]
-                self.exits = [(room.name, way) for way in room.exits]
+                self.exits = [(room.name, way) for way in room.listed_exits]
+                conclusion, command = self._explore()
+                return f"find {self.find}, {conclusion}", command
             return self._explore()
         return None
 
@@ -174,7 +198,7 @@ class Expert:
         else:
             verb = self.rng.choice([v for v in words.ENDINGS if v not in self.tried_endings])
         self.tried_endings.append(verb)
-        return f"{world.product} is ready; {verb} it", f"{verb} {world.product}"
+        return f"{world.product} is ready: {verb} it", f"{verb} {world.product}"
 
     # --- finding its way ----------------------------------------------------------------
 
@@ -182,14 +206,14 @@ class Expert:
         room = self.world.here
         if not self.seen:
             self.seen = [room.name]
-            self.exits = [(room.name, way) for way in room.exits]
+            self.exits = [(room.name, way) for way in room.listed_exits]
         elif self.entered:
             came, self.entered = self.entered, None
             if room.name in self.seen:
                 self._detour = True
             else:
                 self.seen.append(room.name)
-                self.exits += [(room.name, w) for w in room.exits if w != OPPOSITE[came[1]]]
+                self.exits += [(room.name, w) for w in room.listed_exits if w != OPPOSITE[came[1]]]
 
     _detour: bool = False
 
@@ -259,9 +283,9 @@ class Expert:
                     verbs.remove(verb)
             return
         if any(law.command == command for law in world.laws.values()):
-            self.use[verb] = (command, self._guess_tool(self.tried[verb]))
+            self.use[verb] = guess(command, self._guess_tool(self.tried[verb]))
         else:
-            self.use[verb] = (self._guess_command(verb, self.tried[verb]), tool)
+            self.use[verb] = guess(self._guess_command(verb, self.tried[verb]), tool)
 
     def _read(self) -> None:
         self.has_read = True
@@ -272,12 +296,12 @@ class Expert:
                     continue
                 law = self.world.laws[verb]
                 if verb in self.told:
-                    self.use[verb] = (law.command, law.instrument)
+                    self.use[verb] = Use(law.command, law.instrument, self.told[verb])
                 else:
-                    self.use[verb] = (self._guess_command(verb, []), self._guess_tool([]))
+                    self.use[verb] = guess(self._guess_command(verb, []), self._guess_tool([]))
         room = self.world.here
         self.way, self.seen = [], [room.name]
-        self.exits = [(room.name, way) for way in room.exits]
+        self.exits = [(room.name, way) for way in room.listed_exits]
 
     def _guess_command(self, verb: str, tried: list[tuple[str, str]]) -> str:
         known = {command for command, _ in tried}
@@ -309,5 +333,5 @@ class Expert:
         self.have = {name: verbs for name, verbs in self.have.items() if verbs}
         open_verbs = {v for verbs in [*self.need.values(), *self.have.values()] for v in verbs}
         self.use = {verb: law for verb, law in self.use.items() if verb in open_verbs}
-        if self.find not in [tool for _, tool in self.use.values()]:
+        if self.find not in self._wanted_tools():
             self.find = ""

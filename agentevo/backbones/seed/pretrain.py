@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ import torch.multiprocessing as mp
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from agentevo.backbones.seed import attention
 from agentevo.backbones.seed.samples import draw_samples
 from agentevo.backbones.seed.start import HEAD_DIM, start_copying
 from agentevo.backbones.seed.tokenizer import encode, train_tokenizer
 
-LENGTHS = (64, 128, 256, 512, 768, 1024, 1280)
+LENGTHS = (128, 320, 640, 960, 1280)
 """Token lengths to which samples are padded: few shapes, so that compilation pays."""
 
 
@@ -43,12 +45,14 @@ class Plan:
     window: int = 1250
     """Tokens of the context window that episodes are cut to."""
     n_steps: int = 12000
-    tokens_per_step: int = 6400
+    tokens_per_step: int = 7680
     lr: float = 1e-3
     """Of AdamW, for embeddings and norms."""
     lr_matrices: float = 3e-3
     """Of Muon, for the matrices inside the layers."""
     n_warmup: int = 60
+    start: str = ""
+    """Folder of an earlier training whose weights and tokenizer are trained on; "": none."""
     weight_decay: float = 0.05
     seed: int = 0
 
@@ -62,16 +66,16 @@ class Batch:
     names: list[list[str]]
 
 
-def lesson_plan(at: float) -> dict[str, float]:
+def lesson_plan(at: float, *, fresh: bool) -> dict[str, float]:
     """Return the shares of drills, and the length of lists, at a point 0..1 of the training.
 
-    Recall comes first, and on the shortest lists: with few to choose from, attention that
-    matches what it looks for forms soonest.
+    Fresh weights begin with recall, and on the shortest lists: with few to choose from,
+    attention that matches what it looks for forms soonest.
     """
-    n_most = 4 if at < 0.02 else 8 if at < 0.05 else 16
-    p_recall = 0.9 if at < 0.09 else 0.4 if at < 0.15 else 0.2
-    p_drill = 0.4 if at < 0.5 else 0.15
-    return {"p_recall": p_recall, "n_most": n_most, "p_drill": p_drill}
+    first = fresh and at < 0.15
+    p_recall = (0.9 if at < 0.09 else 0.4) if first else 0.15 if at < 0.5 else 0.05
+    n_most = (4 if at < 0.02 else 8) if fresh and at < 0.05 else 16
+    return {"p_recall": p_recall, "n_most": n_most, "p_drill": 0.35 if at < 0.4 else 0.12}
 
 
 def batches(
@@ -80,13 +84,14 @@ def batches(
     """Yield batches for ever, each of about `tokens_per_step` tokens of like-sized samples."""
     rng = random.Random(f"{plan.seed}/{seed}/{at_step}")
 
+    @lru_cache(maxsize=4096)
     def count(text: str) -> int:
         return len(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids) + 2
 
     shelves: dict[int, list[tuple[list[int], list[float], list[str]]]] = defaultdict(list)
     n_done = 0
     while True:
-        now = lesson_plan((at_step + n_done) / plan.n_steps)
+        now = lesson_plan((at_step + n_done) / plan.n_steps, fresh=not plan.start)
         for sample in draw_samples(rng, plan.window, count, **now):
             ids, weights, names = encode(sample, tokenizer)
             length = next((n for n in LENGTHS if len(ids) <= n), None)
@@ -94,10 +99,19 @@ def batches(
                 continue
             shelf = shelves[length]
             shelf.append((ids, weights, names))
-            if len(shelf) >= plan.tokens_per_step // length:
+            if len(shelf) >= n_rows(length, plan.tokens_per_step):
                 yield _pad(shelf, length, tokenizer.pad_token_id)
                 shelves[length] = []
                 n_done += 1
+
+
+def n_rows(length: int, n_tokens: int) -> int:
+    """Return how many rows cost as much time as `n_tokens` in the longest rows do.
+
+    Processes that train together wait for each other; attention makes long rows dearer.
+    """
+    longest = LENGTHS[-1]
+    return int(n_tokens / length * 2 / (1 + length / longest))
 
 
 def _pad(rows: list[tuple[list[int], list[float], list[str]]], length: int, pad: int) -> Batch:
@@ -111,8 +125,10 @@ def _pad(rows: list[tuple[list[int], list[float], list[str]]], length: int, pad:
 
 
 def new_model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """Return an untrained model of the plan's size."""
+    """Return the model that training starts with, of the plan's size where it is new."""
     torch.manual_seed(plan.seed)
+    if plan.start:
+        return LlamaForCausalLM.from_pretrained(plan.start, dtype=torch.float32)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=plan.n_dim,
@@ -242,6 +258,8 @@ def train(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = PreTrainedTokenizerFast.from_pretrained(out)
     model = new_model(plan, tokenizer).to(device)
+    if device == "cpu":
+        model.set_attn_implementation(attention.NAME)
     optims = optimizers(model, plan)
     step = 0
     saved = out / "checkpoint"
@@ -251,7 +269,7 @@ def train(
         for optim, kept in zip(optims, state["optims"], strict=True):
             optim.load_state_dict(kept)
         step = state["step"]
-    body = torch.compile(model.model) if compiled else model.model
+    body = torch.compile(model.model, dynamic=False) if compiled else model.model
     context = mp.get_context("spawn")
     queue = context.Queue(maxsize=16)
     feeder = context.Process(target=_feed, args=(queue, tokenizer, share, rank, step), daemon=True)
@@ -325,7 +343,12 @@ def main() -> None:
     plan = Plan(**args)
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "tokenizer.json").exists():
-        train_tokenizer(4000, plan.n_vocab, plan.seed).save_pretrained(out)
+        tokenizer = (
+            PreTrainedTokenizerFast.from_pretrained(plan.start)
+            if plan.start
+            else train_tokenizer(4000, plan.n_vocab, plan.seed)
+        )
+        tokenizer.save_pretrained(out)
     if ranks == 1:
         train(out, plan, **options)
         return

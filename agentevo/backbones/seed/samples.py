@@ -7,18 +7,23 @@ piece of the assistant's text; nothing else is learned.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agentevo.backbones.seed import words
+from agentevo.backbones.seed.drawing import Size, draw_size, draw_world
 from agentevo.backbones.seed.expert import Expert
-from agentevo.backbones.seed.world import Law, Size, World, draw_size, draw_world
+from agentevo.backbones.seed.world import Law, World, advice
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
 
 Kind = str  # "told", "untold", "drill", "distill"
 MAX_STEPS = 110
-LAW_WEIGHT = 3.0  # the few tokens that say what carries out a verb would drown otherwise
+LAW_WEIGHT = 2.0  # the few tokens that say what carries out a verb would drown otherwise
+DECISION_WEIGHT = 4.0
+_DECISIVE = re.compile(r"((?<=\?) (?:no|here)|(?<=no,) (?:open|try|back|been|find|go|not)|^ ?\w+)")
+NOTE_WEIGHT = 0.5  # against 1.0 of conclusions and commands: most notes are as they were
 GIVING_UP = ("something is missing.", "I do not know how it ends.")
 
 
@@ -60,23 +65,20 @@ class Played:
     all_told: bool
 
 
-def lesson_texts(laws: list[Law], rng: random.Random) -> list[str]:
-    """Return the lessons of some laws, mostly in the form in which a distiller writes them."""
-    texts = []
-    for law in laws:
-        situation, advice = law.situation, law.advice
-        if rng.random() < 0.2:
-            situation = rng.choice(
-                [f"the plan says {law.verb}", f"you have to {law.verb} something",
-                 f"the recipe says {law.verb}", f"asked to {law.verb} a thing"]
-            )  # fmt: skip
-        if rng.random() < 0.2:
-            advice = rng.choice(
-                [f"use {law.command} with the {law.instrument}",
-                 f"{law.command} the thing with the {law.instrument}"]
-            )  # fmt: skip
-        texts.append(prompts.lesson_line(situation, advice))
-    return texts
+def lesson_of(law: Law, rng: random.Random) -> tuple[str, str]:
+    """Return a law's situation and advice, mostly in the words in which a distiller writes them."""
+    situation, advised = law.situation, law.advice
+    if rng.random() < 0.15:
+        situation = rng.choice(
+            [f"the plan says {law.verb}", f"the recipe says {law.verb}", f"asked to {law.verb}",
+             f"you have to {law.verb} something", f"asked to {law.verb} a thing"]
+        )  # fmt: skip
+    if rng.random() < 0.15:
+        advised = rng.choice(
+            [f"take {law.instrument} and {law.command} it",
+             f"try {law.instrument} with {law.command}"]
+        )  # fmt: skip
+    return situation, advised
 
 
 def ending_lesson(world: World) -> str:
@@ -95,9 +97,10 @@ def play(rng: random.Random, size: Size | None = None, share_told: float | None 
     world = draw_world(rng, size)
     if share_told is None:
         share_told = rng.choice([1.0, 1.0, 1.0, 0.6, 0.0, 0.0])
-    told = {verb for verb in world.laws if rng.random() < share_told}
+    said = {v: lesson_of(law, rng) for v, law in world.laws.items() if rng.random() < share_told}
+    told = {verb: advised for verb, (_, advised) in said.items()}
     told_ending = rng.random() < share_told
-    lessons = lesson_texts([world.laws[verb] for verb in told], rng)
+    lessons = [prompts.lesson_line(*lesson) for lesson in said.values()]
     if told_ending:
         lessons.append(ending_lesson(world))
     rng.shuffle(lessons)
@@ -126,32 +129,42 @@ def play(rng: random.Random, size: Size | None = None, share_told: float | None 
 
 
 def _pieces(
-    thought: str, command: str, *, fresh: bool, told: set[str], slip: bool, world: World
+    thought: str, command: str, *, fresh: bool, told: dict[str, str], slip: bool, world: World
 ) -> list[tuple[str, float, str]]:
     if slip:
         return [(f"Thought: {thought}\nAction: {command}", 0.0, "slip")]
     pieces: list[tuple[str, float, str]] = []
-    rest = f"Thought: {thought}"
-    if fresh:  # the first `use` note after reading: every law is weighed by its own name
-        start = rest.index("use ") + 3
-        end = rest.index("; ", start)
-        pieces.append((rest[:start], 1.0, "notes"))
-        for i, part in enumerate(rest[start + 1 : end].split(", ")):
-            verb, law = part.split(" = ")
-            name = "law told" if verb in told else "law guessed"
-            weight = LAW_WEIGHT if verb in told else 1.0
-            pieces.append(((", " if i else " ") + f"{verb} =", 1.0, "notes"))
-            pieces.append((f" {law}", weight, name))
-        rest = rest[end:]
-    finds = rest.endswith(f"Check the {world.document}.")
-    if finds:  # what the task calls for: one token that all the rest of an episode hangs on
-        rest = rest.removesuffix(f" {world.document}.")
-    pieces.append((rest, 1.0, "notes"))
-    if finds:
-        pieces.append((f" {world.document}", 2 * LAW_WEIGHT, "document"))
-        pieces.append((".", 1.0, "notes"))
-    pieces.append(("\nAction:", 1.0, "notes"))
-    pieces.append((f" {command}", 1.5, "action"))
+    noted, _, concluded = f"Thought: {thought}".rpartition("; ")
+    if fresh:  # the first `how` note after reading: every law is weighed by its own name
+        start = noted.index("; how ") + 5
+        pieces.append((noted[:start], NOTE_WEIGHT, "notes"))
+        for i, part in enumerate(noted[start + 1 :].split("; ")[0].split(", ")):
+            verb, law = part.split(": ")
+            pieces.append(((", " if i else " ") + f"{verb}:", NOTE_WEIGHT, "notes"))
+            pieces.append((f" {law}", LAW_WEIGHT, "law told" if verb in told else "law guessed"))
+        noted = "".join(f"; {note}" for note in noted[start + 1 :].split("; ")[1:])
+    if noted:
+        pieces.append((noted, NOTE_WEIGHT, "notes"))
+    if noted or fresh:
+        pieces.append((";", NOTE_WEIGHT, "notes"))
+        concluded = f" {concluded}"
+    pieces += _weighed(concluded, world)
+    pieces.append(("\nAction:", NOTE_WEIGHT, "notes"))
+    pieces.append((f" {command}", 1.0, "action"))
+    return pieces
+
+
+def _weighed(concluded: str, world: World) -> list[tuple[str, float, str]]:
+    """Return a conclusion in pieces; the words that decide weigh more than what follows them."""
+    if concluded.endswith(f"Check the {world.document}."):
+        return [(concluded, 1.0, "document")]
+    pieces = []
+    for part in _DECISIVE.split(concluded):
+        if part:
+            decides = _DECISIVE.fullmatch(part) is not None
+            pieces.append(
+                (part, DECISION_WEIGHT, "decision") if decides else (part, 1.0, "conclusion")
+            )
     return pieces
 
 
@@ -187,17 +200,21 @@ def episode_samples(
 
 
 def drill(rng: random.Random) -> Sample:
-    """Return a short dialogue in which all that is learned is to look lessons up."""
+    """Return a short dialogue in which all that is learned is to look up, once.
+
+    Either the first reply of an episode, or the one after the directions were read.
+    """
+    is_first = rng.random() < 0.4
     size = Size(1, rng.choice([1, 2, 3]), 0.9, 0.0)
     while True:
-        played = play(rng, size, share_told=rng.choice([1.0, 1.0, 0.6]))
+        played = play(rng, None if is_first else size, rng.choice([1.0, 1.0, 0.6]))
         reads = [i for i, c in enumerate(played.commands) if c.startswith("examine ")]
-        if reads and reads[0] + 1 < len(played.replies):
+        if is_first or (reads and reads[0] + 1 < len(played.replies)):
             break
-    at = reads[0] + 1
+    at = 0 if is_first else reads[0] + 1
+    text = played.first if is_first else played.turns[at - 1].observation
     sample = Sample("drill")
     sample.add("system", prompts.ACT_SYSTEM)
-    text = played.turns[at - 1].observation
     sample.add("user", prompts.task_message(played.world.instruction, text, played.lessons))
     sample.messages.append(Message("assistant", played.replies[at]))
     return sample
@@ -219,16 +236,16 @@ def recall_drill(rng: random.Random, n_most: int = 16) -> Sample:
     verbs = [verb for verb, _ in rng.sample(words.VERBS, rng.randint(2, n_most))]
     keys = verbs if rng.random() < 0.6 else [words.name_of_thing(rng) for _ in verbs]
     pairs = {
-        key: f"{rng.choice([*words.COMMANDS, key])} {rng.choice(words.FIXTURES + words.TOOLS)}"
+        key: advice(rng.choice([*words.COMMANDS, key]), rng.choice(words.FIXTURES + words.TOOLS))
         for key in dict.fromkeys(keys)
     }
-    form = rng.choice(["{} = {}", "When the directions say {}: {}", "{}: {}"])
+    form = rng.choice(["{}: {}", "When the directions say {}: {}"])
     lines = [form.format(key, value) for key, value in pairs.items()]
     sample.add("user", rng.choice(["\n", ", "]).join(lines))
     asked = rng.sample(list(pairs), len(pairs))
     message = Message("assistant", [])
     for i, key in enumerate(asked):
-        message.pieces.append((f"{', ' if i else ''}{key} =", 0.0, "asked"))
+        message.pieces.append((f"{', ' if i else ''}{key}:", 0.0, "asked"))
         message.pieces.append((f" {pairs[key]}", 1.0, "recalled"))
     sample.messages.append(message)
     return sample

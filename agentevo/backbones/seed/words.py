@@ -72,6 +72,8 @@ hang ring show keep donate lift weigh bless light plant throw hide raise ship to
 PRODUCTS = """meal dish kit potion bundle parcel model statue toy lamp cake outfit machine gift
 bouquet tonic basket sculpture instrument engine costume""".split()
 
+PRAISES = "delicious fine splendid good lovely tasty useful handsome".split()
+
 MAKE = "prepare assemble make finish build mix compose".split()
 
 DOCUMENTS = "cookbook manual notebook handbook scroll leaflet guide journal ledger diary".split()
@@ -80,17 +82,28 @@ PLANS = "recipe plan formula design job order method".split()
 
 PARTS = "Ingredients Parts Materials Supplies Components".split()
 
-_SYLLABLES = """ba be bi bo bu da de di do du fa fe fi fo ga ge go ka ke ki ko la le li lo lu ma me
-mi mo mu na ne ni no nu pa pe pi po ra re ri ro ru sa se si so su ta te ti to tu va ve vi vo za ze
-el an or in ar es um ish ock ell ane ert ola ima ond urk aft ent oss ipe awl erm""".split()
+_ONSETS = """b bl br c ch cl cr d dr f fl fr g gl gr h j k kn l m n p ph pl pr qu r s sc sh sk sl sm
+sn sp st str sw t th tr tw v w wh x y z""".split()
+_VOWELS = "a e i o u a e i o ai ea ee ia ie io oa oo ou ue y".split()
+_CODAS = """ b ck d ff g k l ll lt m mp n nd ng nk nt p r rd rk rm rn rt s sh sk ss st t th tch x
+""".split()
+
+
+def _made_up(rng: random.Random) -> str:
+    """Return a word that nobody knows, so that words are copied letter by letter if need be."""
+    parts = []
+    for _ in range(rng.choice([1, 2, 2, 2, 3])):
+        coda = rng.choice(_CODAS) if rng.random() < 0.5 else ""
+        parts.append(rng.choice(_ONSETS) + rng.choice(_VOWELS) + coda)
+    return "".join(parts)
 
 
 def name_of_thing(rng: random.Random) -> str:
-    """Return a name of one to three words; about one word in six is made up."""
+    """Return a name of one to three words; about one noun in six is made up."""
 
     def noun() -> str:
-        if rng.random() < 0.25:
-            return "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(2, 3)))
+        if rng.random() < 0.18:
+            return _made_up(rng)
         return rng.choice(NOUNS)
 
     shape = rng.random()

@@ -1,0 +1,176 @@
+"""What the nodes of the cycle share: its context, its news, a phase's record, gate and arms."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agentevo.benchmarks import Benchmark, Task
+from agentevo.evaluation.evaluate import Arm, evaluate
+from agentevo.evaluation.gate import GateSettings, Outcome, judge
+from agentevo.experience import Purpose, Trajectory
+from agentevo.refinement.filters import HeldOut
+from agentevo.run import Run, RunError
+from agentevo.updating.in_context import uses_of
+
+MAX_ERRORS = 8  # episodes of a phase that may break one after the other from its start on
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that happened in a run, for whoever watches."""
+
+    kind: Literal["phase", "episode", "lessons", "training", "verdict", "done"]
+    generation: int
+    text: str = ""
+    """The phase, or what is to be said."""
+    n_done: int = 0
+    n_all: int = 0
+    trajectory: Trajectory | None = None
+    decision: str = ""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The run-time context of an evolution."""
+
+    run: Run
+    benchmark: Benchmark
+    tell: Callable[[News], None]
+
+
+class Phase:
+    """Tells of a phase as it goes, and records what it cost."""
+
+    def __init__(
+        self, cycle: Cycle, generation: int, name: str, n_all: int = 0, n_done: int = 0
+    ) -> None:
+        """Begin a phase of `n_all` episodes, `n_done` of which the ledger has already."""
+        self._cycle, self._generation, self._name = cycle, generation, name
+        self._n_all, self._n_done = n_all, n_done
+        self._n_new = self._n_errors = 0
+        self._began = time.monotonic()
+        self._tokens = [0, 0]
+        cycle.tell(News("phase", generation, name, n_done, n_all))
+
+    def episode(self, trajectory: Trajectory) -> None:
+        """Tell of an episode and count what it cost.
+
+        Raises:
+            RunError: all of the first episodes broke.
+        """
+        self._n_done += trajectory.attempt == 0
+        self._n_new += 1
+        self._n_errors += trajectory.ending == "error"
+        if self._n_errors == self._n_new >= MAX_ERRORS:
+            raise RunError(
+                f"the first {MAX_ERRORS} episodes of {self._name} all broke: {trajectory.error}"
+            )
+        self._tokens[0] += trajectory.n_prompt_tokens
+        self._tokens[1] += trajectory.n_reply_tokens
+        self._cycle.tell(
+            News("episode", self._generation, self._name, self._n_done, self._n_all, trajectory)
+        )
+
+    def training(self, step: int, n_steps: int, loss: float) -> None:
+        """Tell how far a training is."""
+        text = f"loss {loss:.3f}"
+        self._cycle.tell(News("training", self._generation, text, step, n_steps))
+
+    def end(self, n_prompt_tokens: int = 0, n_reply_tokens: int = 0) -> None:
+        """Record the phase's tokens and seconds."""
+        self._cycle.run.ledger.add_usage(
+            self._cycle.run.id,
+            self._generation,
+            self._name,
+            n_prompt_tokens=self._tokens[0] + n_prompt_tokens,
+            n_reply_tokens=self._tokens[1] + n_reply_tokens,
+            seconds=time.monotonic() - self._began,
+        )
+
+
+async def prepare(cycle: Cycle, tasks: Sequence[Task]) -> None:
+    """Make what tasks need, telling how far it is."""
+
+    def told(n_done: int, n_all: int) -> None:
+        cycle.tell(News("phase", 0, "making games", n_done, n_all))
+
+    await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=told, workers=2)
+
+
+async def gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) -> str:
+    """Return the verdict on a candidate: the recorded one, or one that is reached now."""
+    run, config = cycle.run, cycle.run.config
+    known = run.ledger.get_verdict(run.id, generation, kind)
+    if known is None:
+        tasks = run.tasks(cycle.benchmark, "validation", config.evaluation.n_gate_per_level)
+        outcomes = []
+        for arm, role in ((old, "incumbent"), (new, "candidate")):
+            episodes = await play_arm(cycle, arm, tasks, generation, f"gate {kind}: {role}")
+            outcomes.append([Outcome.of(one) for one in episodes])
+        settings = GateSettings(alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations)
+        verdict = judge(outcomes[0], outcomes[1], settings)
+        evidence = verdict.to_json()["evidence"]
+        run.ledger.add_verdict(run.id, generation, kind, verdict.decision, evidence)  # type: ignore[arg-type]
+        known = run.ledger.get_verdict(run.id, generation, kind)
+        assert known is not None
+    reason = str(known.evidence["reason"])
+    cycle.tell(News("verdict", generation, f"{kind}: {reason}", decision=known.verdict))
+    return known.verdict
+
+
+async def play_arm(
+    cycle: Cycle, arm: Arm, tasks: Sequence[Task], generation: int, name: str,
+    purpose: Purpose = "gate",
+) -> list[Trajectory]:  # fmt: skip
+    """Play an arm on held-out tasks, greedily, so far as the ledger does not know it yet."""
+    run = cycle.run
+    done = run.ledger.finished(run.id, purpose=purpose, arm=arm.name)
+    ids = {task.id for task in tasks}
+    phase = Phase(cycle, generation, name, len(ids), len({k.task_id for k in done} & ids))
+    await prepare(cycle, tasks)
+    player = run.player(arm, utility=utility_so_far(run))
+    episodes = await evaluate(
+        run.ledger, run.id, arm, player, cycle.benchmark, tasks,
+        purpose=purpose, generation=generation, n_at_once=run.config.agent.n_at_once,
+        told=phase.episode,
+    )  # fmt: skip
+    phase.end()
+    return episodes
+
+
+def promote(run: Run, generation: int, kind: str, arm: Arm) -> Arm:
+    """Put a pair in force, once, and return it."""
+    if run.incumbent() != arm:
+        run.promote(generation, kind, arm)
+    return arm
+
+
+def utility_so_far(run: Run) -> dict[str, float]:
+    """Return what the lessons have proven to be worth in the generations that are closed."""
+    from agentevo.memory import utilities
+
+    n_closed = len(run.ledger.updates(run.id, kind="outcome"))
+    if not n_closed:
+        return {}
+    history = run.ledger.episodes(run.id, purpose="acquisition")
+    uses = uses_of(one for one in history if one.generation <= n_closed)
+    return {key: one.mean for key, one in utilities(uses).items()}
+
+
+def held_out(cycle: Cycle) -> HeldOut:
+    """Return what is known of the held-out tasks."""
+    run, evaluation = cycle.run, cycle.run.config.evaluation
+    ids = {
+        task.id
+        for split, n in (
+            ("validation", evaluation.n_gate_per_level),
+            ("test", evaluation.n_test_per_level),
+        )
+        for task in (run.tasks(cycle.benchmark, split, n) if n else [])
+    }
+    sights = {one.first_observation for one in run.ledger.episodes(run.id, purpose="gate")}
+    return HeldOut(frozenset(ids), frozenset(sights))
