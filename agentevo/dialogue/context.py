@@ -1,14 +1,17 @@
 """The context window: what of a long episode the model still sees.
 
-The oldest turns go first; the first message (the task, the lessons, the first observation)
-and turns marked to be kept stay. Turns go in one sweep down to half of the budget, so that
-most calls extend the last one and its key-value cache serves again.
+Only the last reply is shown with its thought, which carries on what is worth noting; of those
+before it the action is left. The oldest turns go first; the first message (the task, the
+lessons, the first observation) and turns marked to be kept stay. Turns go in one sweep down to
+half of the budget, so that most calls extend the last one and its key-value cache serves again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from agentevo.dialogue.prompts import without_thought
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,7 @@ def first_shown(
     """
 
     def size(first: int) -> int:
-        shown = [t for i, t in enumerate(turns) if i >= first or t.keep]
-        return head + sum(count(t.reply) + count(t.observation) for t in shown)
+        return head + sum(count(t.reply) + count(t.observation) for t in shown(turns, first))
 
     if size(start) <= budget:
         return start
@@ -55,5 +57,7 @@ def first_shown(
 
 
 def shown(turns: Sequence[Turn], start: int) -> list[Turn]:
-    """Return the turns that are shown when the window starts at `start`."""
-    return [turn for i, turn in enumerate(turns) if i >= start or turn.keep]
+    """Return the turns as they are shown when the window starts at `start`."""
+    left = [turn for i, turn in enumerate(turns) if i >= start or turn.keep]
+    earlier = [replace(turn, reply=without_thought(turn.reply)) for turn in left[:-1]]
+    return [*earlier, *left[-1:]]

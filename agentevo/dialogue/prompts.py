@@ -69,6 +69,12 @@ def parse_reply(text: str) -> Reply:
     return Reply(thought=thought.strip(), action=last.group(1))
 
 
+def without_thought(text: str) -> str:
+    """Return a reply with its action alone; one that states none is left as it is."""
+    action = parse_reply(text).action
+    return text if action is None else f"Action: {action}"
+
+
 MALFORMED = (
     "No action was found in your reply. Answer in two lines, 'Thought: ...' and then "
     "'Action: one command'."

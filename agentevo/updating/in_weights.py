@@ -56,7 +56,7 @@ def sft(
     seed: int,
     progress: TrainProgress,
 ) -> dict[str, float]:
-    """Supervised fine-tuning on the assistant's tokens, by TRL; LoRA by PEFT, or all weights.
+    """Supervised fine-tuning on the replies, by TRL; LoRA by PEFT, or all weights.
 
     Adapters are always trained from the plain weights: what earlier generations learned comes
     back by the replayed traces, and no chain of adapters has to be kept.
@@ -91,6 +91,7 @@ def sft(
     ]
     n_rows = max(1, settings.tokens_per_step // max(1, sum(lengths) // len(lengths)))
     micro = max(1, min(n_rows, settings.tokens_per_step // max(lengths)))
+    rows = [{"prompt": row[:-1], "completion": row[-1:]} for row in data.dialogues]
     has_cuda = torch.cuda.is_available()
     config = SFTConfig(
         output_dir=str(out.parent / f"{out.name}.work"),
@@ -102,7 +103,7 @@ def sft(
         warmup_steps=WARMUP,
         max_length=window,
         packing=False,
-        assistant_only_loss=True,
+        completion_only_loss=True,
         train_sampling_strategy="group_by_length",
         bf16=has_cuda or bool(torch.backends.mkldnn.is_available()),  # type: ignore[no-untyped-call]
         use_cpu=not has_cuda,
@@ -124,7 +125,7 @@ def sft(
         trainer = SFTTrainer(
             model=model,
             args=config,
-            train_dataset=Dataset.from_list([{"messages": row} for row in data.dialogues]),
+            train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
             peft_config=lora if settings.mode == "lora" else None,
             callbacks=[Tell()],

@@ -1,4 +1,4 @@
-"""Training traces: a trajectory as the dialogues that it was, cut as the agent saw them."""
+"""Training traces: a trajectory as the calls that it was, each as the agent saw it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agentevo.dialogue.context import Turn, first_shown, shown
 from agentevo.experience import Trajectory
 
 Dialogue = list[dict[str, str]]
-"""Messages with `role` and `content`, as chat templates take them."""
+"""Messages with `role` and `content`, as chat templates take them; the last is to be learned."""
 
 
 def dialogues(
@@ -24,9 +24,7 @@ def dialogues(
     window: int,
     count: Callable[[str], int],
 ) -> list[Dialogue]:
-    """Return a trajectory as dialogues to learn the assistant's side of.
-
-    Long episodes give several: a new one begins where the context window dropped turns.
+    """Return the calls of a trajectory: what the model read each time, and what it said.
 
     Args:
         trajectory: a finished episode.
@@ -41,29 +39,22 @@ def dialogues(
         trajectory.instruction, trajectory.first_observation, lessons, reflections
     )
     head = count(prompts.ACT_SYSTEM) + count(first)
-    opening = [
-        {"role": "system", "content": prompts.ACT_SYSTEM},
-        {"role": "user", "content": first},
-    ]
     turns = [Turn(s.reply, s.observation, s.keep) for s in trajectory.steps]
     found: list[Dialogue] = []
     start = 0
-    current: Dialogue | None = None
     for i, turn in enumerate(turns):
-        new_start = first_shown(turns[:i], start, head=head, budget=window, count=count)
-        if current is None or new_start != start:
-            start = new_start
-            current = list(opening)
-            for old in shown(turns[:i], start):
-                current += [
-                    {"role": "assistant", "content": old.reply},
-                    {"role": "user", "content": old.observation},
-                ]
-            found.append(current)
-        current.append({"role": "assistant", "content": turn.reply})
-        current.append({"role": "user", "content": turn.observation})
-    for dialogue in found:
-        dialogue.pop()  # nothing answers the last observation
+        budget = window - count(turn.reply)
+        start = first_shown(turns[:i], start, head=head, budget=budget, count=count)
+        dialogue = [
+            {"role": "system", "content": prompts.ACT_SYSTEM},
+            {"role": "user", "content": first},
+        ]
+        for old in shown(turns[:i], start):
+            dialogue += [
+                {"role": "assistant", "content": old.reply},
+                {"role": "user", "content": old.observation},
+            ]
+        found.append([*dialogue, {"role": "assistant", "content": turn.reply}])
     return found
 
 
@@ -89,6 +80,8 @@ def training_set(
 ) -> TrainingSet:
     """Choose traces, balanced over the levels, with a share of earlier successes (replay).
 
+    Of their turns, as many are drawn as the settings allow.
+
     Args:
         fresh: refined trajectories of this generation.
         earlier: those of earlier generations.
@@ -110,6 +103,7 @@ def training_set(
         )
     ]
     rng.shuffle(rows)
+    rows = rows[: settings.max_turns]
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
     return TrainingSet(rows, len(chosen), n_old, digest)
 

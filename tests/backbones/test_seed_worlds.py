@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from agentevo.backbones.seed.drawing import Size, draw_world
+from agentevo.backbones.seed.pretrain import pad
 from agentevo.backbones.seed.samples import distill_sample, draw_samples, play
 from agentevo.backbones.seed.tokenizer import encode, train_tokenizer
 from agentevo.backbones.seed.words import ADJECTIVES, NOUNS
@@ -60,7 +61,7 @@ def test_foods_of_the_held_out_splits_stand_in_no_word_pool() -> None:
 def test_what_is_to_be_distilled_was_shown_in_the_transcript() -> None:
     for seed in range(40):
         sample = distill_sample(random.Random(seed))
-        asked, answer = sample.messages[1].text, sample.messages[2].text
+        asked, answer = sample.trunk[1].text, sample.branches[0].messages[0].text
         for situation, advice in prompts.parse_lessons(answer):
             if situation.startswith("the directions say"):
                 instrument, command = advice.removeprefix("use ").removesuffix(" it").split(" to ")
@@ -68,17 +69,44 @@ def test_what_is_to_be_distilled_was_shown_in_the_transcript() -> None:
                 assert f" with {instrument}" in asked
 
 
-def test_pieces_are_encoded_to_the_tokens_of_the_whole_and_only_replies_are_learned() -> None:
+def test_each_call_is_encoded_as_the_dialogue_that_an_agent_would_send() -> None:
     tokenizer = train_tokenizer(40, 600)
     rng = random.Random(1)
     for _ in range(10):
         for sample in draw_samples(rng, 800, len, p_drill=0.3):
-            ids, weights, names = encode(sample, tokenizer)
-            turns = [{"role": m.role, "content": m.text} for m in sample.messages]
-            whole = tokenizer.apply_chat_template(
-                turns, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
-            )
-            assert ids == whole["input_ids"]
-            learned = [w > 0 for w in weights]
-            assert all(m or not w for w, m in zip(learned, whole["assistant_masks"], strict=True))
-            assert len(names) == len(ids)
+            row = encode(sample, tokenizer)
+            for number, branch in enumerate(sample.branches, 1):
+                turns = [*sample.trunk[: branch.after], *branch.messages]
+                whole = tokenizer.apply_chat_template(
+                    [{"role": m.role, "content": m.text} for m in turns],
+                    tokenize=True, return_dict=True, return_assistant_tokens_mask=True,
+                )  # fmt: skip
+                own = [i for i, one in enumerate(row.branches) if one == number]
+                seen = [*range(row.n_seen[own[0]]), *own]
+                assert [row.ids[i] for i in seen] == whole["input_ids"]
+                assert [row.positions[i] for i in seen] == list(range(len(seen)))
+                learned = [row.weights[i] > 0 for i in seen]
+                assert any(learned)
+                assert all(
+                    of_reply or not one
+                    for one, of_reply in zip(learned, whole["assistant_masks"], strict=True)
+                )
+
+
+def test_a_branch_sees_its_own_dialogue_and_nothing_else() -> None:
+    tokenizer = train_tokenizer(40, 600)
+    rng = random.Random(2)
+    samples = (
+        one
+        for _ in range(50)
+        for one in draw_samples(rng, 800, lambda text: len(text.split()), p_drill=0.0)
+    )
+    row = encode(next(one for one in samples if len(one.branches) > 2), tokenizer)
+    mask = pad([row], len(row.ids) + 3, 0).mask()[0, 0]
+    for query in range(len(row.ids)):
+        own = row.branches[query]
+        expected = [
+            key <= query and (key < row.n_seen[query] if branch == 0 else branch == own)
+            for key, branch in enumerate(row.branches)
+        ]
+        assert mask[query].tolist() == [*expected, False, False, False]

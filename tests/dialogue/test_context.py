@@ -30,6 +30,13 @@ def test_turns_that_are_to_be_kept_stay() -> None:
     assert turns[0] in shown(turns, start)
 
 
+def test_earlier_replies_are_shown_by_their_actions_and_the_last_with_its_thought() -> None:
+    turns = [Turn(f"Thought: so\nAction: go {i}", "gone") for i in range(3)]
+    replies = [turn.reply for turn in shown(turns, 0)]
+    assert replies == ["Action: go 0", "Action: go 1", "Thought: so\nAction: go 2"]
+    assert shown([Turn("no form at all", "what?"), turns[0]], 0)[0].reply == "no form at all"
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=30),
     st.integers(10, 200),

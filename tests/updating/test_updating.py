@@ -36,20 +36,37 @@ def count(text: str) -> int:
 
 
 def test_lessons_are_taken_out_of_the_prompt_or_kept_as_it_was() -> None:
-    (kept,) = dialogues(episode(1), with_lessons=True, window=500, count=count)
-    (stripped,) = dialogues(episode(1), with_lessons=False, window=500, count=count)
+    _, kept = dialogues(episode(1), with_lessons=True, window=500, count=count)
+    _, stripped = dialogues(episode(1), with_lessons=False, window=500, count=count)
     assert "When x: push" in kept[1]["content"]
     assert "When x" not in stripped[1]["content"]
     assert kept[2:] == stripped[2:]
     assert [m["role"] for m in kept[1:]] == ["user", "assistant", "user", "assistant"]
 
 
-def test_a_long_episode_becomes_dialogues_that_each_fit_the_window() -> None:
+def test_every_call_of_a_long_episode_is_a_dialogue_that_fits_the_window() -> None:
     found = dialogues(episode(1, n_steps=40), with_lessons=False, window=100, count=count)
-    assert len(found) > 3
-    assert all(sum(count(m["content"]) for m in one) <= 100 + 8 for one in found)
-    said = [m["content"] for one in found for m in one if m["role"] == "assistant"]
-    assert set(said) == {f"Thought: go\nAction: push {j}" for j in range(40)}
+    assert [one[-1]["content"] for one in found] == [
+        f"Thought: go\nAction: push {j}" for j in range(40)
+    ]
+    assert all(sum(count(m["content"]) for m in one) <= 100 for one in found)
+
+
+def test_only_the_last_thought_before_a_reply_is_read() -> None:
+    *_, last = dialogues(episode(1, n_steps=4), with_lessons=False, window=500, count=count)
+    assert [m["content"] for m in last if m["role"] == "assistant"] == [
+        "Action: push 0",
+        "Action: push 1",
+        "Thought: go\nAction: push 2",
+        "Thought: go\nAction: push 3",
+    ]
+
+
+def test_no_more_turns_are_trained_on_than_allowed() -> None:
+    settings = WeightSettings(max_traces=10, max_turns=7)
+    traces = [episode(i) for i in range(9)]
+    made = training_set(traces, [], settings, window=500, count=count, seed=0)
+    assert len(made.dialogues) == 7
 
 
 def test_training_sets_balance_levels_and_replay_earlier_successes() -> None:
@@ -105,7 +122,7 @@ def test_an_adapter_learns_what_it_is_shown_and_the_plain_model_comes_back(
         tokenizer, total = backbone.tokenizer, 0.0
         for row in data.dialogues:
             ids = tokenizer.apply_chat_template(row, tokenize=True, return_dict=True)["input_ids"]
-            n = len(tokenizer.apply_chat_template(row[:2], return_dict=True)["input_ids"])
+            n = len(tokenizer.apply_chat_template(row[:-1], return_dict=True)["input_ids"])
             labels = torch.tensor([[-100] * n + ids[n:]])
             with torch.no_grad():
                 total += float(backbone.model(torch.tensor([ids]), labels=labels).loss)

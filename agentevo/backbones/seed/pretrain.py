@@ -27,9 +27,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from agentevo.backbones.seed import attention
 from agentevo.backbones.seed.samples import draw_samples
 from agentevo.backbones.seed.start import HEAD_DIM, start_copying
-from agentevo.backbones.seed.tokenizer import encode, train_tokenizer
+from agentevo.backbones.seed.tokenizer import Encoded, encode, train_tokenizer
 
-LENGTHS = (128, 320, 640, 960, 1280)
+TENSORS = ("ids", "weights", "positions", "n_seen", "branches")
+LENGTHS = (128, 320, 640, 1280, 1920)
 """Token lengths to which samples are padded: few shapes, so that compilation pays."""
 
 
@@ -63,7 +64,20 @@ class Batch:
 
     ids: torch.Tensor
     weights: torch.Tensor
+    positions: torch.Tensor
+    n_seen: torch.Tensor
+    branches: torch.Tensor
+    """-1 for padding."""
     names: list[list[str]]
+
+    def mask(self) -> torch.Tensor:
+        """Return where a token sees another, (n_samples, 1, length, length); see `Encoded`."""
+        length = self.ids.shape[1]
+        place = torch.arange(length)
+        branch = self.branches
+        of_trunk = (branch[:, None, :] == 0) & (place < self.n_seen[:, :, None])
+        own = (branch[:, None, :] == branch[:, :, None]) & (place <= place[:, None])
+        return (of_trunk | own)[:, None]
 
 
 def lesson_plan(at: float, *, fresh: bool) -> dict[str, float]:
@@ -88,19 +102,19 @@ def batches(
     def count(text: str) -> int:
         return len(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids) + 2
 
-    shelves: dict[int, list[tuple[list[int], list[float], list[str]]]] = defaultdict(list)
+    shelves: dict[int, list[Encoded]] = defaultdict(list)
     n_done = 0
     while True:
         now = lesson_plan((at_step + n_done) / plan.n_steps, fresh=not plan.start)
         for sample in draw_samples(rng, plan.window, count, **now):
-            ids, weights, names = encode(sample, tokenizer)
-            length = next((n for n in LENGTHS if len(ids) <= n), None)
-            if length is None or not any(weights):
+            row = encode(sample, tokenizer)
+            length = next((n for n in LENGTHS if len(row.ids) <= n), None)
+            if length is None or not any(row.weights):
                 continue
             shelf = shelves[length]
-            shelf.append((ids, weights, names))
+            shelf.append(row)
             if len(shelf) >= n_rows(length, plan.tokens_per_step):
-                yield _pad(shelf, length, tokenizer.pad_token_id)
+                yield pad(shelf, length, tokenizer.pad_token_id)
                 shelves[length] = []
                 n_done += 1
 
@@ -114,14 +128,20 @@ def n_rows(length: int, n_tokens: int) -> int:
     return int(n_tokens / length * 2 / (1 + length / longest))
 
 
-def _pad(rows: list[tuple[list[int], list[float], list[str]]], length: int, pad: int) -> Batch:
-    ids = torch.full((len(rows), length), pad)
-    weights = torch.zeros(len(rows), length)
-    for i, (row, row_weights, _) in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row)
-        weights[i, : len(row)] = torch.tensor(row_weights)
-    names = [row_names + [""] * (length - len(row_names)) for _, _, row_names in rows]
-    return Batch(ids, weights, names)
+def pad(rows: list[Encoded], length: int, filler: int) -> Batch:
+    """Return samples as a batch of one length."""
+
+    def table(lists: list[list[Any]], fill: float) -> torch.Tensor:
+        return torch.tensor([one + [fill] * (length - len(one)) for one in lists])
+
+    return Batch(
+        ids=table([row.ids for row in rows], filler),
+        weights=table([row.weights for row in rows], 0.0),
+        positions=table([row.positions for row in rows], 0),
+        n_seen=table([row.n_seen for row in rows], 0),
+        branches=table([row.branches for row in rows], -1),
+        names=[row.names + [""] * (length - len(row.names)) for row in rows],
+    )
 
 
 def new_model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -183,7 +203,12 @@ def token_losses(
     ids = batch.ids.to(device)
     weights = batch.weights.to(device)[:, 1:]
     with torch.autocast(device, torch.bfloat16):
-        hidden = body(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+        hidden = body(
+            input_ids=ids,
+            position_ids=batch.positions.to(device),
+            attention_mask=batch.mask().to(device),
+            use_cache=False,
+        ).last_hidden_state[:, :-1]
         chosen = weights > 0
         logits = model.lm_head(hidden[chosen]).float()
     targets = ids[:, 1:][chosen]
@@ -213,7 +238,7 @@ def _feed(
 ) -> None:
     torch.set_num_threads(1)
     for batch in batches(tokenizer, plan, seed=rank, at_step=at_step):
-        queue.put((batch.ids.numpy(), batch.weights.numpy()))
+        queue.put([getattr(batch, name).numpy() for name in TENSORS])
 
 
 def _average(model: LlamaForCausalLM, ranks: int, *, late: bool) -> bool:
@@ -277,8 +302,8 @@ def train(
     began, n_tokens, running = time.time(), 0, 0.0
     late = False
     while step < plan.n_steps and not late:
-        ids, weights = queue.get()
-        batch = Batch(torch.from_numpy(ids), torch.from_numpy(weights), [])
+        tensors = dict(zip(TENSORS, map(torch.from_numpy, queue.get()), strict=True))
+        batch = Batch(**tensors, names=[])
         losses, token_weights, _ = token_losses(model, body, batch, device)
         loss = (losses * token_weights).sum() / token_weights.sum()
         loss.backward()  # type: ignore[no-untyped-call]

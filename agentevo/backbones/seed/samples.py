@@ -20,9 +20,12 @@ from agentevo.dialogue.context import Turn, first_shown, shown
 
 Kind = str  # "told", "untold", "drill", "distill"
 MAX_STEPS = 110
+LONGEST = 1900  # tokens of a sample, all branches together
 LAW_WEIGHT = 2.0  # the few tokens that say what carries out a verb would drown otherwise
 DECISION_WEIGHT = 4.0
-_DECISIVE = re.compile(r"((?<=\?) (?:no|here)|(?<=no,) (?:open|try|back|been|find|go|not)|^ ?\w+)")
+_DECISIVE = re.compile(
+    r"((?<=\?) (?:no|here)\b|(?<=no,) (?:open|try|back|been|find|go|not)\b|^ ?\w+)"
+)
 NOTE_WEIGHT = 0.5  # against 1.0 of conclusions and commands: most notes are as they were
 GIVING_UP = ("something is missing.", "I do not know how it ends.")
 
@@ -41,15 +44,39 @@ class Message:
 
 
 @dataclass
+class Branch:
+    """A call of the model: what follows the first `after` messages of the trunk."""
+
+    after: int
+    messages: list[Message]
+
+
+@dataclass
 class Sample:
-    """A dialogue to learn from."""
+    """Calls of the model, as branches of the dialogue that they have in common.
+
+    Each branch is what the model would have read and said in one call: thoughts before the last
+    are not shown, so the calls of an episode do not simply continue each other.
+    """
 
     kind: Kind
-    messages: list[Message] = field(default_factory=list)
+    trunk: list[Message] = field(default_factory=list)
+    branches: list[Branch] = field(default_factory=list)
 
-    def add(self, role: str, text: str, weight: float = 0.0, name: str = "") -> None:
-        """Append a message of one piece."""
-        self.messages.append(Message(role, [(text, weight, name)]))
+    def add(self, role: str, text: str) -> None:
+        """Append a message to the trunk."""
+        self.trunk.append(Message(role, [(text, 0.0, "")]))
+
+    def answer(self, pieces: list[tuple[str, float, str]], last: Turn | None = None) -> None:
+        """Add a branch at the end of the trunk: the last turn in full, and the reply."""
+        messages = [Message("assistant", pieces)]
+        if last is not None:
+            messages = [
+                Message("assistant", [(last.reply, 0.0, "")]),
+                Message("user", [(last.observation, 0.0, "")]),
+                *messages,
+            ]
+        self.branches.append(Branch(len(self.trunk), messages))
 
 
 @dataclass
@@ -171,32 +198,37 @@ def _weighed(concluded: str, world: World) -> list[tuple[str, float, str]]:
 def episode_samples(
     rng: random.Random, budget: int, count: Callable[[str], int], size: Size | None = None
 ) -> list[Sample]:
-    """Return an episode as one or more samples, cut as the agent's context window cuts it."""
+    """Return an episode as samples; each call sees what an agent's window of `budget` shows."""
     played = play(rng, size)
     kind = "told" if played.all_told else "untold"
     first = prompts.task_message(played.world.instruction, played.first, played.lessons)
     head = count(prompts.ACT_SYSTEM) + count(first)
     samples: list[Sample] = []
-    start, learned = 0, 0
-    current: Sample | None = None
-    for i in range(len(played.turns)):
+    start, n_tokens = 0, 0
+    for i, pieces in enumerate(played.replies):
         new_start = first_shown(played.turns[:i], start, head=head, budget=budget, count=count)
-        if current is None or new_start != start:
+        seen = shown(played.turns[:i], new_start)
+        last = seen[-1:]
+        cost = count(played.turns[i].reply) + _size(last, count)
+        fresh = seen[:-1][-1:]
+        if new_start != start or n_tokens + _size(fresh, count) + cost > LONGEST or not samples:
             start = new_start
-            current = Sample(kind)
-            samples.append(current)
-            current.add("system", prompts.ACT_SYSTEM)
-            current.add("user", first)
-            for turn in shown(played.turns[:i], start):
-                current.add("assistant", turn.reply)
-                current.add("user", turn.observation)
-        current.messages.append(Message("assistant", played.replies[i]))
-        current.add("user", played.turns[i].observation)
-        learned = i
-    assert learned == len(played.turns) - 1
-    for sample in samples:
-        sample.messages.pop()  # the last observation has no reply
-    return samples
+            samples.append(Sample(kind))
+            samples[-1].add("system", prompts.ACT_SYSTEM)
+            samples[-1].add("user", first)
+            n_tokens, fresh = head, seen[:-1]
+        for turn in fresh:
+            samples[-1].add("assistant", turn.reply)
+            samples[-1].add("user", turn.observation)
+        n_tokens += _size(fresh, count)
+        if any(weight for _, weight, _ in pieces):
+            n_tokens += cost
+            samples[-1].answer(pieces, last[0] if last else None)
+    return [sample for sample in samples if sample.branches]
+
+
+def _size(turns: list[Turn], count: Callable[[str], int]) -> int:
+    return sum(count(turn.reply) + count(turn.observation) for turn in turns)
 
 
 def drill(rng: random.Random) -> Sample:
@@ -216,7 +248,7 @@ def drill(rng: random.Random) -> Sample:
     sample = Sample("drill")
     sample.add("system", prompts.ACT_SYSTEM)
     sample.add("user", prompts.task_message(played.world.instruction, text, played.lessons))
-    sample.messages.append(Message("assistant", played.replies[at]))
+    sample.answer(played.replies[at])
     return sample
 
 
@@ -231,7 +263,7 @@ def recall_drill(rng: random.Random, n_most: int = 16) -> Sample:
         names = [words.name_of_thing(rng) for _ in range(rng.randint(2, n_most))]
         sample.add("user", ", ".join(names))
         pieces = [(", " if i else "") + name for i, name in enumerate(names)]
-        sample.messages.append(Message("assistant", [(piece, 1.0, "copied") for piece in pieces]))
+        sample.answer([(piece, 1.0, "copied") for piece in pieces])
         return sample
     verbs = [verb for verb, _ in rng.sample(words.VERBS, rng.randint(2, n_most))]
     keys = verbs if rng.random() < 0.6 else [words.name_of_thing(rng) for _ in verbs]
@@ -243,11 +275,11 @@ def recall_drill(rng: random.Random, n_most: int = 16) -> Sample:
     lines = [form.format(key, value) for key, value in pairs.items()]
     sample.add("user", rng.choice(["\n", ", "]).join(lines))
     asked = rng.sample(list(pairs), len(pairs))
-    message = Message("assistant", [])
+    replied = []
     for i, key in enumerate(asked):
-        message.pieces.append((f"{', ' if i else ''}{key}:", 0.0, "asked"))
-        message.pieces.append((f" {pairs[key]}", 1.0, "recalled"))
-    sample.messages.append(message)
+        replied.append((f"{', ' if i else ''}{key}:", 0.0, "asked"))
+        replied.append((f" {pairs[key]}", 1.0, "recalled"))
+    sample.answer(replied)
     return sample
 
 
@@ -272,7 +304,7 @@ def distill_sample(rng: random.Random) -> Sample:
     sample.add("system", prompts.DISTILL_SYSTEM)
     sample.add("user", prompts.distill_message(transcripts))
     text = "\n".join(f"- {line}." for line in lessons) or "- none"
-    sample.add("assistant", text, 1.0, "lessons")
+    sample.answer([(text, 1.0, "lessons")])
     return sample
 
 

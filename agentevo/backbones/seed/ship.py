@@ -6,6 +6,7 @@ Writes the model, its tokenizer and its hash; the model card beside them is writ
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def ship(source: Path, target: Path = FOLDER) -> str:
     (target / "SHA256").write_text(f"{digest}  model.safetensors\n")
     if (source / "log.jsonl").exists():
         shutil.copy(source / "log.jsonl", target / "training.jsonl")
-    shutil.copy(source / "plan.json", target / "plan.json")
+    plan = json.loads((source / "plan.json").read_text())
+    plan["start"] = Path(plan["start"]).name  # where it lay is of use on one machine only
+    (target / "plan.json").write_text(json.dumps(plan, indent=1))
     return digest
 
 

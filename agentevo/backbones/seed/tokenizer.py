@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from agentevo.backbones.seed.samples import Sample, draw_samples
+from agentevo.backbones.seed.samples import Message, Sample, draw_samples
 
 ROLES = ("system", "user", "assistant")
 END = "<|end|>"
@@ -52,34 +54,62 @@ def _texts(n_items: int, seed: int) -> Iterator[str]:
     rng = random.Random(seed)
     for _ in range(n_items):
         for sample in draw_samples(rng, 1_000_000, len, p_drill=0.1):
-            for message in sample.messages:
+            for message in chain(sample.trunk, *(branch.messages for branch in sample.branches)):
                 yield message.text
 
 
-def encode(
-    sample: Sample, tokenizer: PreTrainedTokenizerFast
-) -> tuple[list[int], list[float], list[str]]:
-    """Return a sample's token ids, with each one's loss weight and name.
+@dataclass
+class Encoded:
+    """A sample as tokens: the trunk, then the branches; all lists have the same length."""
+
+    ids: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    """Loss weights; 0 for what is only read."""
+    names: list[str] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    """In the dialogue that the branch belongs to."""
+    n_seen: list[int] = field(default_factory=list)
+    """Tokens of the trunk that are seen."""
+    branches: list[int] = field(default_factory=list)
+    """0 for the trunk; a token sees its own branch as far as itself, and of the others nothing."""
+
+
+def encode(sample: Sample, tokenizer: PreTrainedTokenizerFast) -> Encoded:
+    """Return a sample as tokens.
 
     The end mark of a weighted message is learned with the weight of its last piece. The
     pieces of a message are encoded one by one, which gives the tokens of the whole because
     no token reaches over a space.
     """
-    ids: list[int] = []
-    weights: list[float] = []
-    names: list[str] = []
-    end = tokenizer.convert_tokens_to_ids(END)
-    for message in sample.messages:
-        ids.append(tokenizer.convert_tokens_to_ids(f"<|{message.role}|>"))
-        weights.append(0.0)
-        names.append("")
-        weight, name = 0.0, ""
-        for text, weight, name in message.pieces:
-            new = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
-            ids += new
-            weights += [weight] * len(new)
-            names += [name] * len(new)
-        ids.append(end)
-        weights.append(weight)
-        names.append(name)
-    return ids, weights, names
+    found = Encoded()
+    ends = [0]
+    for message in sample.trunk:
+        _append(found, message, tokenizer)
+        ends.append(len(found.ids))
+    found.positions = list(range(ends[-1]))
+    found.n_seen = [i + 1 for i in found.positions]
+    found.branches = [0] * ends[-1]
+    for number, branch in enumerate(sample.branches, 1):
+        before, seen = len(found.ids), ends[branch.after]
+        for message in branch.messages:
+            _append(found, message, tokenizer)
+        n = len(found.ids) - before
+        found.positions += range(seen, seen + n)
+        found.n_seen += [seen] * n
+        found.branches += [number] * n
+    return found
+
+
+def _append(found: Encoded, message: Message, tokenizer: PreTrainedTokenizerFast) -> None:
+    found.ids.append(tokenizer.convert_tokens_to_ids(f"<|{message.role}|>"))
+    found.weights.append(0.0)
+    found.names.append("")
+    weight, name = 0.0, ""
+    for text, weight, name in message.pieces:
+        new = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
+        found.ids += new
+        found.weights += [weight] * len(new)
+        found.names += [name] * len(new)
+    found.ids.append(tokenizer.convert_tokens_to_ids(END))
+    found.weights.append(weight)
+    found.names.append(name)
