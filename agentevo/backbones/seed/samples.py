@@ -21,6 +21,7 @@ from agentevo.dialogue.context import Turn, first_shown, shown
 Kind = str  # "told", "untold", "drill", "distill"
 MAX_STEPS = 110
 LONGEST = 1900  # tokens of a sample, all branches together
+GUESS_WEIGHT = 0.3  # nobody can know them: they are noise, and all that is learned is the spread
 LAW_WEIGHT = 2.0  # the few tokens that say what carries out a verb would drown otherwise
 DECISION_WEIGHT = 4.0
 _DECISIVE = re.compile(
@@ -168,7 +169,10 @@ def _pieces(
         for i, part in enumerate(noted[start + 1 :].split("; ")[0].split(", ")):
             verb, law = part.split(": ")
             pieces.append(((", " if i else " ") + f"{verb}:", NOTE_WEIGHT, "notes"))
-            pieces.append((f" {law}", LAW_WEIGHT, "law told" if verb in told else "law guessed"))
+            if verb in told:
+                pieces.append((f" {law}", LAW_WEIGHT, "law told"))
+            else:
+                pieces.append((f" {law}", GUESS_WEIGHT, "law guessed"))
         noted = "".join(f"; {note}" for note in noted[start + 1 :].split("; ")[1:])
     if noted:
         pieces.append((noted, NOTE_WEIGHT, "notes"))
