@@ -12,7 +12,6 @@ from pathlib import Path
 
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from agentevo.backbones.seed.pretrain import LENGTHS
 from agentevo.backbones.seed.weights_file import FOLDER, sha256
 
 
@@ -21,14 +20,14 @@ def ship(source: Path, target: Path = FOLDER) -> str:
     target.mkdir(parents=True, exist_ok=True)
     model = AutoModelForCausalLM.from_pretrained(source, dtype="bfloat16")
     model.save_pretrained(target)
+    plan = json.loads((source / "plan.json").read_text())
     tokenizer = PreTrainedTokenizerFast.from_pretrained(source)
-    tokenizer.model_max_length = LENGTHS[-1]  # longer dialogues were never trained on
+    tokenizer.model_max_length = plan["window"]  # no call that was trained on reads more
     tokenizer.save_pretrained(target)
     digest = sha256(target / "model.safetensors")
     (target / "SHA256").write_text(f"{digest}  model.safetensors\n")
     if (source / "log.jsonl").exists():
         shutil.copy(source / "log.jsonl", target / "training.jsonl")
-    plan = json.loads((source / "plan.json").read_text())
     plan["start"] = Path(plan["start"]).name  # where it lay is of use on one machine only
     (target / "plan.json").write_text(json.dumps(plan, indent=1))
     return digest
