@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 ACT_SYSTEM = (
     "You act in a world to fulfil a task. Answer each observation in two lines:\n"
@@ -69,6 +70,7 @@ def parse_reply(text: str) -> Reply:
     return Reply(thought=thought.strip(), action=last.group(1))
 
 
+@lru_cache(maxsize=10_000)  # every reply of an episode is asked for at each of its steps
 def without_thought(text: str) -> str:
     """Return a reply with its action alone; one that states none is left as it is."""
     action = parse_reply(text).action
