@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 
 import pytest
 
 from agentevo.backbones.seed.drawing import Size, draw_world
+from agentevo.backbones.seed.drills import presence, states
+from agentevo.backbones.seed.mixture import draw_samples
 from agentevo.backbones.seed.pretrain import pad
-from agentevo.backbones.seed.samples import distill_sample, draw_samples, play
+from agentevo.backbones.seed.samples import distill_sample, play
 from agentevo.backbones.seed.tokenizer import encode, train_tokenizer
-from agentevo.backbones.seed.words import ADJECTIVES, NOUNS
+from agentevo.backbones.seed.words import ADJECTIVES, NOUNS, VERBS
 from agentevo.dialogue import prompts
 
 pytest.importorskip("textworld")
@@ -67,6 +70,50 @@ def test_what_is_to_be_distilled_was_shown_in_the_transcript() -> None:
                 instrument, command = advice.removeprefix("use ").removesuffix(" it").split(" to ")
                 assert f"> {command} " in asked
                 assert f" with {instrument}" in asked
+
+
+def test_the_player_says_of_what_it_takes_that_it_is_here_and_recovers_where_it_is_not() -> None:
+    n_blind = 0
+    for seed in range(60):
+        played = play(random.Random(seed), Size(2, 3, 0.5, 0.0), share_told=1.0)
+        for pieces, turn in zip(played.replies, played.turns, strict=True):
+            if "Action: take " in turn.reply and "; hm." not in turn.reply:
+                assert " here." in turn.reply
+                missed = turn.observation == "You can't see any such thing."
+                assert missed == (pieces[0][1] == 0.0)  # nothing is learned of what was blind
+                n_blind += missed
+        assert played.world.won
+    assert n_blind > 0
+
+
+def test_drills_of_presence_say_what_the_text_shows() -> None:
+    said: Counter[str] = Counter()
+    for seed in range(80):
+        sample = presence(random.Random(seed))
+        text = sample.trunk[-1].text
+        reply = sample.branches[0].messages[0].text
+        for item in reply.split("; ")[-1].split(", "):
+            name, _, verdict = item.rpartition(" ")
+            said[verdict] += 1
+            if verdict == "here":
+                assert re.search(rf" {name}\b", text)
+    assert min(said["here"], said["no"]) > 100
+
+
+def test_drills_of_states_say_what_is_done_and_list_the_rest() -> None:
+    past = dict(VERBS)
+    for seed in range(80):
+        sample = states(random.Random(seed))
+        held = sample.trunk[-1].text
+        verdicts, _, listed = sample.branches[0].messages[0].text.partition(";")
+        left = []
+        for item in verdicts.removeprefix("Thought: ").split(", "):
+            direction, _, verdict = item.rpartition(" ")
+            if verdict == "done":
+                assert past[direction.split()[0]] in held
+            else:
+                left.append(direction)
+        assert listed == (f" do {', '.join(left)};" if left else "")
 
 
 def test_each_call_is_encoded_as_the_dialogue_that_an_agent_would_send() -> None:

@@ -1,10 +1,11 @@
-"""The player that the seed backbone imitates: it keeps notes, explores, and guesses.
+"""The player that the seed backbone imitates: it explores, fetches, checks what it has, and works.
 
-Its notes are carried from thought to thought, so that what to do next follows from the last
-thought and the last observation: what is to be fetched (`need`), what is in hand and not
-finished (`have`), how each verb is carried out (`how`, in the words of the lesson where one says
-it, so that noting it is quoting), the tools held (`hold`), the way back (`way`), the rooms known
-(`seen`) and the exits not tried (`exits`).
+What it must remember stands in its thoughts, as short lists that are worked off from the front:
+what to fetch (`get`), what to do to what (`do`), what to look for (`find`), the closed furniture
+of the room (`closed`), and its route. A list is written when its content is before the eyes, and
+from then on only shortened, so that each thought follows from the last thought and the last
+observation. What a look at the world would tell at some cost in attention, trying it tells for
+one step: doors, and stations that are not there, are found out by running into them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agentevo.backbones.seed import words
-from agentevo.backbones.seed.world import OPPOSITE, World, advice
+from agentevo.backbones.seed.route import Route
+from agentevo.backbones.seed.thoughts import Pieces, decided, note
+from agentevo.backbones.seed.world import World, advice
 
-MAX_TRIES = 3  # guesses at one verb before it is left
+MAX_TRIES = 5  # guesses at one verb before it is left
+MAX_ENDINGS = 12  # guesses at how the job ends
 
 
 class Use(NamedTuple):
@@ -25,12 +29,7 @@ class Use(NamedTuple):
     command: str
     tool: str
     words: str
-    """What the note says: a lesson's advice or, for a guess, what it would be."""
-
-
-def guess(command: str, tool: str) -> Use:
-    """Return a guess, in the words that a lesson would have for it."""
-    return Use(command, tool, advice(command, tool))
+    """What the thought says: a lesson's advice or, for a guess, what it would be."""
 
 
 @dataclass
@@ -41,297 +40,314 @@ class Expert:
         world: the world, of which it looks only at what has been printed.
         told: the advice of the lessons, by the verb of the directions that they explain.
         told_ending: whether a lesson gives the verb that ends the job.
-        rng: for the guesses.
+        rng: for guesses and slips.
+        p_blind: chance that it takes for there what is not; it finds out by trying.
     """
 
     world: World
     told: dict[str, str]
     told_ending: bool
     rng: random.Random
-    use: dict[str, Use] = field(default_factory=dict)
-    need: dict[str, list[str]] = field(default_factory=dict)
-    have: dict[str, list[str]] = field(default_factory=dict)
-    hold: list[str] = field(default_factory=list)
-    way: list[str] = field(default_factory=list)
-    seen: list[str] = field(default_factory=list)
-    exits: list[tuple[str, str]] = field(default_factory=list)
+    p_blind: float = 0.0
+    get: list[str] = field(default_factory=list)
+    todo: list[tuple[str, str]] = field(default_factory=list)
+    find: str = ""
+    closed: list[str] = field(default_factory=list)
     has_read: bool = False
     has_looked: bool = False
+    has_counted: bool = False
+    """Whether it has looked at what it holds."""
+    has_checked: bool = False
     heading_home: bool = False
-    find: str = ""
-    tried: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    tried_endings: list[str] = field(default_factory=list)
-    entered: tuple[str, str] | None = None
     gave_up: bool = False
-    _checked: list[str] = field(default_factory=list)
-    """What was looked for here in vain: a thing is named first, and then it is said whether it
-    is here, so that the name is at hand when the eye goes over the room."""
-    _last: tuple[str, str, str] | None = None  # verb, command, instrument just tried
+    slipped: bool = False
+    """Whether the last decision was blind: nobody should imitate it."""
+    tried: dict[str, list[Use]] = field(default_factory=dict)
+    tried_endings: list[str] = field(default_factory=list)
+    _next: int = 0
+    """The index in `get` at which the check of what is here goes on."""
+    _missing: str = ""
+    """The station that is not at home, until it is looked for."""
+    _guess: Use | None = None
+    """A guess whose tool has still to be taken."""
+    _working: Use | None = None
+
+    def __post_init__(self) -> None:
+        """Start where the world starts."""
+        self.route = Route(self.rng, self.p_blind)
+        self.route.start(self.world.here)
 
     # --- what it says -------------------------------------------------------------------
 
-    def decide(self) -> tuple[str, str]:
-        """Return the next thought and the next command."""
-        self._arrive()
-        notes = self._notes()  # as things stand; what changes with the decision comes next time
-        self._checked = []
+    def decide(self) -> tuple[Pieces, str]:
+        """Return the next thought, without its full stop, and the next command."""
+        self.slipped = False
+        thought = self._notes()  # as things stand; what changes with the decision comes next time
         conclusion, command = self._choose()
-        return "; ".join([*notes, ", ".join([*self._checked, conclusion])]) + ".", command
+        self.route.is_new = self.route.is_known = False
+        return thought + conclusion, command
 
-    def slip(self) -> tuple[str, str]:
+    def slip(self) -> tuple[Pieces, str]:
         """Return a thought and a command that lead nowhere, as players also utter."""
         command = self.rng.choice(
             ["inventory", "examine floor", "take it", "dance", "help", "go up", "open it"]
         )
-        return "; ".join([*self._notes(), "hm"]) + ".", command
+        self._next = 0  # what had been checked is said nowhere now
+        return [*self._notes(), (" hm", "conclusion")], command
 
-    def _notes(self) -> list[str]:
-        notes = []
-        for label, things in (("need", self.need), ("have", self.have)):
-            if things:
-                listed = [f"{name}: {' '.join(v)}" if v else name for name, v in things.items()]
-                notes.append(f"{label} " + ", ".join(listed))
-        if self.use:
-            laws = [f"{verb}: {use.words}" for verb, use in self.use.items()]
-            notes.append("how " + ", ".join(laws))
-        if self.find:
-            notes.append(f"find {self.find}")
-        if self.hold:
-            notes.append("hold " + ", ".join(self.hold))
-        if self.way:
-            notes.append("way " + " ".join(self.way))
-        if self._is_exploring() and (len(self.seen) > 1 or self.exits):
-            notes.append("seen " + ", ".join(self.seen))
-        if self._is_exploring() and self.exits:
-            notes.append("exits " + ", ".join(f"{room} {way}" for room, way in self.exits))
-        return notes
+    def _notes(self) -> Pieces:
+        exploring = bool(not self.has_read or (self.get and self.has_looked) or self.find)
+        return [
+            *note("get", self.get if self.has_looked else []),
+            *note("do", self._todo()),
+            *note("find", [self.find] if self.find else []),
+            *note("closed", self.closed, "found" if self.route.is_new else "notes"),
+            *self.route.notes(exploring=exploring),
+        ]
+
+    def _todo(self) -> list[str]:
+        return [f"{verb} {name}" for name, verb in self.todo]
 
     # --- what it does -------------------------------------------------------------------
 
-    def _choose(self) -> tuple[str, str]:
-        world = self.world
+    def _choose(self) -> tuple[Pieces, str]:
+        document = self.world.document
         if not self.has_read:
-            if self._visible(world.document):
-                return f"Check the {world.document}", f"examine {world.document}"
-            return self._explore()
+            if self._visible(document):
+                return [(f" Check the {document}", "document")], f"examine {document}"
+            return self._explore([])
         if not self.has_looked:
-            self.has_looked = True
-            return "look around", "look"
-        return (
-            self._process() or self._fetch() or self._open_up() or self._search() or self._finish()
-        )
+            return [*self._reading(), (" look around", "conclusion")], "look"
+        if self.find:
+            return self._find()
+        if self.get:
+            return self._fetch()
+        return self._go_home() or self._check() or self._work() or self._finish()
 
-    def _process(self) -> tuple[str, str] | None:
-        for name, verbs in self.have.items():
-            for verb in verbs:
-                command, tool, said = self.use[verb]
-                here = tool in self.hold or any(f.name == tool for f in self.world.here.fixtures)
-                if here:
-                    self._last = (verb, command, tool)
-                    self.tried.setdefault(verb, []).append((command, tool))
-                    return f"{name}, {verb}: {said}", f"{command} {name} with {tool}"
-        return None
+    def _reading(self) -> Pieces:
+        """Return what is noted of the document: how each verb is carried out, and what to fetch."""
+        pieces: Pieces = []
+        for i, verb in enumerate(self._verbs()):
+            pieces.append((f"{',' if i else ' how'} {verb}:", "notes"))
+            if verb in self.told:
+                pieces.append((f" {self.told[verb]}", "law told"))
+            else:
+                pieces.append((" none", "decision"))
+        if pieces:
+            pieces.append((";", "notes"))
+        return [*pieces, *note("get", self.get, "found")]
 
-    def _fetch(self) -> tuple[str, str] | None:
-        for name in [*self.need, *self._wanted_tools()]:
-            if name not in self.need and (name in self.hold or name not in words.TOOLS):
-                continue
-            listed = self._visible(name)
-            if listed:
-                return f"{name}? here {listed}", f"take {name}"
-            if f"{name}? no" not in self._checked:
-                self._checked.append(f"{name}? no")
-        return None
+    def _fetch(self) -> tuple[Pieces, str]:
+        """Take the next thing that is here, open what is closed, or go on."""
+        said: Pieces = []
+        for i in range(self._next, len(self.get)):
+            name = self.get[i]
+            said.append((f"{',' if said else ''} {name}", "conclusion"))
+            is_here = self._visible(name)
+            blind = not is_here and self.rng.random() < self.p_blind
+            if is_here or blind:
+                self.slipped, self._next = blind, i
+                return [*said, (" here", "decision")], f"take {name}"
+            said.append((" no", "decision"))
+        self._next = len(self.get)
+        if self.closed:
+            return decided("open", self.closed[0], said), f"open {self.closed[0]}"
+        return self._explore(said)
 
-    def _wanted_tools(self) -> list[str]:
-        return [use.tool for use in self.use.values()]
+    def _find(self) -> tuple[Pieces, str]:
+        """Look for a station that is not at home, and work there."""
+        said: Pieces = []
+        if self.route.is_new:
+            said.append((f" {self.find}", "conclusion"))
+            if any(fixture.name == self.find for fixture in self.world.here.fixtures):
+                self.find, self.route.exits = "", []
+                work, command = self._carry_out()
+                return [*said, (" here", "decision"), (",", "conclusion"), *work], command
+            said.append((" no", "decision"))
+        return self._explore(said)
 
-    def _open_up(self) -> tuple[str, str] | None:
-        if not self.need and not self._missing():
-            return None
-        if self.heading_home:
-            return None
-        for fixture in self.world.here.fixtures:
-            if not fixture.is_open:
-                return f"open {fixture.name}", f"open {fixture.name}"
-        return None
+    def _explore(self, before: Pieces) -> tuple[Pieces, str]:
+        """Go on with the search, or give up what cannot be found."""
+        step = self.route.explore(before)
+        if step:
+            return step
+        self.gave_up = True
+        if self.find:
+            self.todo.pop(0)
+            self.find = ""
+        self.get, self.closed = [], []
+        said = decided("not found", "", before)
+        if not self.route.back:
+            return said, "look"
+        self.heading_home = True
+        return self.route.homewards(said)
 
-    def _missing(self) -> bool:
-        """Whether something in hand waits for a tool or station that is not here."""
-        return any(self.have.values())
-
-    def _search(self) -> tuple[str, str] | None:
-        if self.need:
-            return self._explore()
-        if not self._is_home() and (self.heading_home or not self.find):
+    def _go_home(self) -> tuple[Pieces, str] | None:
+        """Return the next step home where all is fetched and done, or the next is not here."""
+        if self.route.back and (self.heading_home or not self.has_checked or not self.todo):
             self.heading_home = True
-            return self._back("go home")
+            return self.route.homewards([])
         self.heading_home = False
-        if self._missing():
-            if not self.find:  # all that is at home was tried: look for it elsewhere
-                verbs = next(verbs for verbs in self.have.values() if verbs)
-                self.find = self.use[verbs[0]].tool
-                room = self.world.here
-                self.seen = [room.name]
-                self.exits = [(room.name, way) for way in room.listed_exits]
-                conclusion, command = self._explore()
-                return f"find {self.find}, {conclusion}", command
-            return self._explore()
         return None
 
-    def _is_exploring(self) -> bool:
-        return bool(not self.has_read or self.need or self.find)
+    def _check(self) -> tuple[Pieces, str] | None:
+        """Look at what is held, once, and note what is still to be done to it."""
+        if self.has_checked or not self._verbs():
+            return None
+        if not self.has_counted:
+            self.has_counted = True
+            return [(" what do I have", "conclusion")], "inventory"
+        self.has_checked = True
+        said: Pieces = []
+        held = {thing.name: thing for thing in self.world.held}
+        for need in self.world.needs:
+            name = need.thing.name
+            for verb in need.verbs:
+                said.append((f"{',' if said else ''} {verb} {name}", "conclusion"))
+                if name not in held:
+                    verdict = " missing"
+                elif self.world.laws[verb].participle in held[name].states:
+                    verdict = " done"
+                else:
+                    verdict = " no"
+                    self.todo.append((name, verb))
+                said.append((verdict, "decision"))
+        said += [(";", "notes"), *note("do", self._todo(), "found")]
+        pieces, command = self._work() or self._finish()
+        return [*said, *pieces], command
 
-    def _is_home(self) -> bool:
-        return not self.way
+    def _work(self) -> tuple[Pieces, str] | None:
+        """Carry out the first of what is to be done."""
+        if not self.todo:
+            return None
+        if self._missing:
+            self.find, self._missing = self._missing, ""
+            return decided("find", f"{self.find}, look around"), "look"
+        return self._carry_out()
 
-    def _finish(self) -> tuple[str, str]:
+    def _carry_out(self) -> tuple[Pieces, str]:
+        name, verb = self.todo[0]
+        is_told = verb in self.told
+        use = self._guess or self._use(verb)
+        said: Pieces = [
+            (f" {verb}:", "conclusion"),
+            (f" {use.words}", "law told" if is_told else "law guessed"),
+        ]
+        is_held = any(thing.name == use.tool for thing in self.world.held)
+        if not is_told and use.tool in words.TOOLS and not is_held:
+            self._guess = use
+            return decided("take", use.tool, said), f"take {use.tool}"
+        self._working = use
+        return said, f"{use.command} {name} with {use.tool}"
+
+    def _use(self, verb: str) -> Use:
+        """Return how a verb is carried out, as a lesson says it or as a guess."""
+        law = self.world.laws[verb]
+        if verb in self.told:
+            return Use(law.command, law.instrument, self.told[verb])
+        tried = self.tried.get(verb, [])
+        commands = [use.command for use in tried]
+        if tried and any(law.command == commands[-1] for law in self.world.laws.values()):
+            command, tool = commands[-1], self._guess_tool([use.tool for use in tried])
+        else:
+            options = [verb, verb, "cook", *self.rng.sample(words.COMMANDS, 2)]
+            command = self.rng.choice([c for c in options if c not in commands] or [verb])
+            tool = tried[-1].tool if tried else self._guess_tool([])
+        return Use(command, tool, advice(command, tool))
+
+    def _guess_tool(self, tried: list[str]) -> str:
+        room = self.world.here
+        options = [f.name for f in room.fixtures]
+        options += [t.name for f in room.fixtures if f.is_open for t in f.contents
+                    if t.name in words.TOOLS]  # fmt: skip
+        options += [t.name for t in self.world.held if t.name in words.TOOLS]
+        return self.rng.choice([o for o in options if o not in tried] or options or ["table"])
+
+    def _finish(self) -> tuple[Pieces, str]:
         world = self.world
         if not world.made:
             if self.gave_up:
-                return "something is missing", "look"
-            return "all ready", f"{world.make} {world.product}"
-        if len(self.tried_endings) >= MAX_TRIES:
-            return "I do not know how it ends", "look"
+                return [(" something is missing", "conclusion")], "look"
+            return decided("all", "ready"), f"{world.make} {world.product}"
+        if len(self.tried_endings) >= MAX_ENDINGS:
+            return [(" I do not know how it ends", "conclusion")], "look"
         if self.told_ending:
             verb = world.ending
         else:
             verb = self.rng.choice([v for v in words.ENDINGS if v not in self.tried_endings])
         self.tried_endings.append(verb)
-        return f"{world.product} is ready: {verb} it", f"{verb} {world.product}"
-
-    # --- finding its way ----------------------------------------------------------------
-
-    def _arrive(self) -> None:
-        room = self.world.here
-        if not self.seen:
-            self.seen = [room.name]
-            self.exits = [(room.name, way) for way in room.listed_exits]
-        elif self.entered:
-            came, self.entered = self.entered, None
-            if room.name in self.seen:
-                self._detour = True
-            else:
-                self.seen.append(room.name)
-                self.exits += [(room.name, w) for w in room.listed_exits if w != OPPOSITE[came[1]]]
-
-    _detour: bool = False
-
-    def _explore(self) -> tuple[str, str]:
-        room = self.world.here
-        if self._detour:
-            self._detour = False
-            return self._back("been here")
-        if not self.exits:
-            return self._nothing_left()
-        name, way = self.exits[-1]
-        if name != room.name:
-            return self._back("back")
-        door = room.exits[way].door
-        if door and not door.is_open:
-            return f"{way} is a closed {door.name}", f"open {door.name}"
-        self.exits.pop()
-        self.way.append(way)
-        self.entered = (name, way)
-        return f"try {way}", f"go {way}"
-
-    def _back(self, why: str) -> tuple[str, str]:
-        way = OPPOSITE[self.way.pop()]
-        return f"{why}, {way}", f"go {way}"
-
-    def _nothing_left(self) -> tuple[str, str]:
-        """Give up what cannot be found, and go on with the rest."""
-        self.gave_up = True
-        if self.need:
-            self.need.clear()
-        else:
-            self.have.clear()
-        self._tidy()
-        if self.way:
-            self.heading_home = True
-            return self._back("not found, go home")
-        return "not found", "look"
+        kind = "law told" if self.told_ending else "law guessed"
+        said: Pieces = [(f" {world.product} is ready:", "conclusion"), (f" {verb} it", kind)]
+        return said, f"{verb} {world.product}"
 
     # --- what it learns from what it sees -------------------------------------------------
 
-    def observe(self, command: str) -> None:
+    def observe(self, command: str, observation: str) -> None:
         """Take note of what the last command did."""
         world = self.world
+        verb, _, rest = command.partition(" ")
         if command == f"examine {world.document}" and not self.has_read:
             self._read()
-        elif command.startswith("take "):
-            name = command[5:]
-            if name in self.need:
-                self.have[name] = self.need.pop(name)
-            elif any(t.name == name for t in world.held):
-                self.hold.append(name)
-        elif self._last:
-            self._judge(*self._last, name=command.split(" ", 1)[1].split(" with ")[0])
-        self._last = None
-        self._tidy()
+        elif command == "look" and self.has_read and (self.find or not self.has_looked):
+            self.has_looked = True
+            self.route.start(world.here)
+            self._look_at_furniture()
+        elif verb == "go":
+            was_at = self.route.at
+            self.route.went(rest, world.here, observation)
+            if self.route.at != was_at:
+                self.closed, self._next = [], len(self.get)
+            if self.route.is_new:
+                self._look_at_furniture()
+        elif verb == "open" and self.closed and rest == self.closed[0]:
+            self.closed.pop(0)
+            self._next = 0
+        elif verb == "take" and rest in self.get:
+            if any(thing.name == rest for thing in world.held):
+                self.get.remove(rest)
+                self.closed = self.closed if self.get else []
+            else:
+                self._next += 1
+        elif self._working:
+            use, self._working, self._guess = self._working, None, None
+            self._judge(use)
 
-    def _judge(self, verb: str, command: str, tool: str, *, name: str) -> None:
-        world = self.world
-        thing = next(t for t in world.held if t.name == name)
-        if world.laws[verb].participle in thing.states:
-            self.have[name].remove(verb)
-            return
-        if len(self.tried[verb]) >= MAX_TRIES:
+    def _look_at_furniture(self) -> None:
+        self._next = 0
+        self.closed = [f.name for f in self.world.here.fixtures if self.get and not f.is_open]
+
+    def _judge(self, use: Use) -> None:
+        """Take note of whether the first of what is to be done is done now."""
+        name, verb = self.todo[0]
+        thing = next(t for t in self.world.held if t.name == name)
+        if self.world.laws[verb].participle in thing.states:
+            self.todo.pop(0)
+        elif verb not in self.told:
+            self.tried.setdefault(verb, []).append(use)
+            if len(self.tried[verb]) >= MAX_TRIES:
+                self.gave_up = True
+                self.todo = [(n, v) for n, v in self.todo if v != verb]
+        elif use.tool in words.TOOLS:  # it was not found
             self.gave_up = True
-            for verbs in [*self.need.values(), *self.have.values()]:
-                if verb in verbs:
-                    verbs.remove(verb)
-            return
-        if any(law.command == command for law in world.laws.values()):
-            self.use[verb] = guess(command, self._guess_tool(self.tried[verb]))
+            self.todo.pop(0)
+        elif self.route.back:
+            self.heading_home = True
         else:
-            self.use[verb] = guess(self._guess_command(verb, self.tried[verb]), tool)
+            self._missing = use.tool
 
     def _read(self) -> None:
         self.has_read = True
-        for need in self.world.needs:
-            self.need[need.thing.name] = list(need.verbs)
-            for verb in need.verbs:
-                if verb in self.use:
-                    continue
-                law = self.world.laws[verb]
-                if verb in self.told:
-                    self.use[verb] = Use(law.command, law.instrument, self.told[verb])
-                else:
-                    self.use[verb] = guess(self._guess_command(verb, []), self._guess_tool([]))
-        room = self.world.here
-        self.way, self.seen = [], [room.name]
-        self.exits = [(room.name, way) for way in room.listed_exits]
+        self.get = [need.thing.name for need in self.world.needs]
+        tools = [self.world.laws[verb].instrument for verb in self._verbs() if verb in self.told]
+        self.get += [tool for tool in dict.fromkeys(tools) if tool in words.TOOLS]
+        self.route.back, self.closed = [], []
 
-    def _guess_command(self, verb: str, tried: list[tuple[str, str]]) -> str:
-        known = {command for command, _ in tried}
-        options = [verb, verb, "cook", *self.rng.sample(words.COMMANDS, 2)]
-        return self.rng.choice([c for c in options if c not in known] or [verb])
+    def _verbs(self) -> list[str]:
+        """Return the verbs of the directions, each once, in their order."""
+        return list(dict.fromkeys(v for need in self.world.needs for v in need.verbs))
 
-    def _guess_tool(self, tried: list[tuple[str, str]]) -> str:
-        known = {tool for _, tool in tried}
-        room = self.world.here
-        options = [f.name for f in room.fixtures]
-        options += [t.name for f in room.fixtures if f.is_open for t in f.contents
-                    if t.name in words.TOOLS]  # fmt: skip
-        return self.rng.choice([o for o in options if o not in known] or options or ["table"])
-
-    def _visible(self, name: str) -> str | None:
-        """Return how the room lists a thing that can be taken here, or None."""
+    def _visible(self, name: str) -> bool:
+        """Return whether a thing that can be taken is in view."""
         room = self.world.here
         places = [room.floor, *(f.contents for f in room.fixtures if f.is_open)]
-        thing = next((t for place in places for t in place if t.name == name), None)
-        if thing is None:
-            return None
-        if name in self.need:
-            past = {law.verb: law.participle for law in self.world.laws.values()}
-            self.need[name] = [v for v in self.need[name] if past[v] not in thing.states]
-        return thing.listed
-
-    def _tidy(self) -> None:
-        """Drop what is finished from the notes."""
-        self.have = {name: verbs for name, verbs in self.have.items() if verbs}
-        open_verbs = {v for verbs in [*self.need.values(), *self.have.values()] for v in verbs}
-        self.use = {verb: law for verb, law in self.use.items() if verb in open_verbs}
-        if self.find not in self._wanted_tools():
-            self.find = ""
+        return any(thing.name == name for place in places for thing in place)

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agentevo.backbones.seed import attention
-from agentevo.backbones.seed.samples import draw_samples
+from agentevo.backbones.seed.mixture import draw_samples
 from agentevo.backbones.seed.start import HEAD_DIM, start_copying
 from agentevo.backbones.seed.tokenizer import Encoded, encode, train_tokenizer
 
@@ -80,16 +80,16 @@ class Batch:
         return (of_trunk | own)[:, None]
 
 
-def lesson_plan(at: float, *, fresh: bool) -> dict[str, float]:
-    """Return the shares of drills, and the length of lists, at a point 0..1 of the training.
+def shares(at: float, *, fresh: bool) -> dict[str, Any]:
+    """Return the share of drills, and the length of lists, at a point 0..1 of the training.
 
-    Fresh weights begin with recall, and on the shortest lists: with few to choose from,
+    Fresh weights begin with drills, and on the shortest lists: with few to choose from,
     attention that matches what it looks for forms soonest.
     """
-    first = fresh and at < 0.15
-    p_recall = (0.9 if at < 0.09 else 0.4) if first else 0.15 if at < 0.5 else 0.05
-    n_most = (4 if at < 0.02 else 8) if fresh and at < 0.05 else 16
-    return {"p_recall": p_recall, "n_most": n_most, "p_drill": 0.35 if at < 0.4 else 0.12}
+    if fresh and at < 0.15:
+        n_most = 4 if at < 0.02 else 8 if at < 0.05 else 16
+        return {"p_drill": 0.95 if at < 0.09 else 0.8, "n_most": n_most}
+    return {"p_drill": 0.85 if at < 0.55 else 0.6}
 
 
 def batches(
@@ -105,7 +105,7 @@ def batches(
     shelves: dict[int, list[Encoded]] = defaultdict(list)
     n_done = 0
     while True:
-        now = lesson_plan((at_step + n_done) / plan.n_steps, fresh=not plan.start)
+        now = shares((at_step + n_done) / plan.n_steps, fresh=not plan.start)
         for sample in draw_samples(rng, plan.window, count, **now):
             row = encode(sample, tokenizer)
             length = next((n for n in LENGTHS if len(row.ids) <= n), None)
@@ -300,7 +300,7 @@ def train(
     feeder = context.Process(target=_feed, args=(queue, tokenizer, share, rank, step), daemon=True)
     feeder.start()
     began, n_tokens, running = time.time(), 0, 0.0
-    late = False
+    late, parent = False, mp.parent_process()
     while step < plan.n_steps and not late:
         tensors = dict(zip(TENSORS, map(torch.from_numpy, queue.get()), strict=True))
         batch = Batch(**tensors, names=[])
@@ -308,6 +308,7 @@ def train(
         loss = (losses * token_weights).sum() / token_weights.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         late = minutes is not None and time.time() - began > 60 * minutes
+        late = late or (parent is not None and not parent.is_alive())  # it was killed
         if ranks > 1:
             late = _average(model, ranks, late=late)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

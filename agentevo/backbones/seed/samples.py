@@ -1,4 +1,4 @@
-"""Training samples of the seed backbone: episodes, look-up drills, and lessons to be written.
+"""Training samples of the seed backbone: episodes, and lessons to be written of them.
 
 Every sample is a dialogue in the words of `agentevo.dialogue.prompts`, with a weight for each
 piece of the assistant's text; nothing else is learned.
@@ -7,28 +7,32 @@ piece of the assistant's text; nothing else is learned.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agentevo.backbones.seed import words
 from agentevo.backbones.seed.drawing import Size, draw_size, draw_world
 from agentevo.backbones.seed.expert import Expert
-from agentevo.backbones.seed.world import Law, World, advice
+from agentevo.backbones.seed.thoughts import Pieces
+from agentevo.backbones.seed.world import Law, World
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
 
-Kind = str  # "told", "untold", "drill", "distill"
+Kind = str  # "told", "untold", "distill", or the name of a drill
 MAX_STEPS = 110
 LONGEST = 1900  # tokens of a sample, all branches together
-GUESS_WEIGHT = 0.3  # nobody can know them: they are noise, and all that is learned is the spread
-LAW_WEIGHT = 2.0  # the few tokens that say what carries out a verb would drown otherwise
-DECISION_WEIGHT = 4.0
-_DECISIVE = re.compile(
-    r"((?<=\?) (?:no|here)\b|(?<=no,) (?:open|try|back|been|find|go|not)\b|^ ?\w+)"
-)
-NOTE_WEIGHT = 0.5  # against 1.0 of conclusions and commands: most notes are as they were
-GIVING_UP = ("something is missing.", "I do not know how it ends.")
+WEIGHTS = {
+    "notes": 0.5,  # most are as they were
+    "found": 2.0,  # what is noted for the first time
+    "conclusion": 1.0,
+    "decision": 4.0,  # the words that decide are few, and would drown otherwise
+    "document": 1.0,
+    "law told": 2.0,
+    "law guessed": 0.3,  # nobody can know them: all that is learned is the spread
+    "action": 1.0,
+    "slip": 0.0,
+}
+"""Loss weights of the parts of a reply, by their kind."""
+GIVING_UP = ("something is missing", "I do not know how it ends")
 
 
 @dataclass
@@ -132,71 +136,29 @@ def play(rng: random.Random, size: Size | None = None, share_told: float | None 
     if told_ending:
         lessons.append(ending_lesson(world))
     rng.shuffle(lessons)
-    expert = Expert(world, told, told_ending, rng)
-    p_slip = rng.choice([0.0, 0.0, 0.05, 0.1])
+    p_slip, p_blind = rng.choice([0.0, 0.0, 0.05, 0.1]), rng.choice([0.0, 0.05, 0.2])
+    expert = Expert(world, told, told_ending, rng, p_blind)
     played = Played(world, world.here.describe(), [], [], [], lessons, share_told == 1.0)
     for _ in range(MAX_STEPS):
         slip = expert.has_looked and rng.random() < p_slip
-        was_read, n_laws = expert.has_read, len(expert.use)
-        fresh = was_read and not expert.has_looked and n_laws > 0
-        if slip:
-            thought, command = expert.slip()
-        else:
-            thought, command = expert.decide()
-        pieces = _pieces(thought, command, fresh=fresh, told=told, slip=slip, world=world)
+        thought, command = expert.slip() if slip else expert.decide()
+        pieces = _weighed(thought, command, slip=slip or expert.slipped)
         observation = world.step(command)
         if not slip:
-            expert.observe(command)
+            expert.observe(command, observation)
         keep = command == f"examine {world.document}"
         played.replies.append(pieces)
         played.commands.append(command)
         played.turns.append(Turn("".join(p for p, _, _ in pieces), observation, keep))
-        if world.over or thought.endswith(GIVING_UP):
+        if world.over or thought[-1][0].strip() in GIVING_UP:
             break
     return played
 
 
-def _pieces(
-    thought: str, command: str, *, fresh: bool, told: dict[str, str], slip: bool, world: World
-) -> list[tuple[str, float, str]]:
-    if slip:
-        return [(f"Thought: {thought}\nAction: {command}", 0.0, "slip")]
-    pieces: list[tuple[str, float, str]] = []
-    noted, _, concluded = f"Thought: {thought}".rpartition("; ")
-    if fresh:  # the first `how` note after reading: every law is weighed by its own name
-        start = noted.index("; how ") + 5
-        pieces.append((noted[:start], NOTE_WEIGHT, "notes"))
-        for i, part in enumerate(noted[start + 1 :].split("; ")[0].split(", ")):
-            verb, law = part.split(": ")
-            pieces.append(((", " if i else " ") + f"{verb}:", NOTE_WEIGHT, "notes"))
-            if verb in told:
-                pieces.append((f" {law}", LAW_WEIGHT, "law told"))
-            else:
-                pieces.append((f" {law}", GUESS_WEIGHT, "law guessed"))
-        noted = "".join(f"; {note}" for note in noted[start + 1 :].split("; ")[1:])
-    if noted:
-        pieces.append((noted, NOTE_WEIGHT, "notes"))
-    if noted or fresh:
-        pieces.append((";", NOTE_WEIGHT, "notes"))
-        concluded = f" {concluded}"
-    pieces += _weighed(concluded, world)
-    pieces.append(("\nAction:", NOTE_WEIGHT, "notes"))
-    pieces.append((f" {command}", 1.0, "action"))
-    return pieces
-
-
-def _weighed(concluded: str, world: World) -> list[tuple[str, float, str]]:
-    """Return a conclusion in pieces; the words that decide weigh more than what follows them."""
-    if concluded.endswith(f"Check the {world.document}."):
-        return [(concluded, 1.0, "document")]
-    pieces = []
-    for part in _DECISIVE.split(concluded):
-        if part:
-            decides = _DECISIVE.fullmatch(part) is not None
-            pieces.append(
-                (part, DECISION_WEIGHT, "decision") if decides else (part, 1.0, "conclusion")
-            )
-    return pieces
+def _weighed(thought: Pieces, command: str, *, slip: bool) -> list[tuple[str, float, str]]:
+    """Return a reply in pieces with their loss weights; of a slip nothing is learned."""
+    pieces = [("Thought:", "notes"), *thought, (".\nAction:", "notes"), (f" {command}", "action")]
+    return [(text, 0.0 if slip else WEIGHTS[kind], kind) for text, kind in pieces]
 
 
 def episode_samples(
@@ -233,58 +195,6 @@ def episode_samples(
 
 def _size(turns: list[Turn], count: Callable[[str], int]) -> int:
     return sum(count(turn.reply) + count(turn.observation) for turn in turns)
-
-
-def drill(rng: random.Random) -> Sample:
-    """Return a short dialogue in which all that is learned is to look up, once.
-
-    Either the first reply of an episode, or the one after the directions were read.
-    """
-    is_first = rng.random() < 0.4
-    size = Size(1, rng.choice([1, 2, 3]), 0.9, 0.0)
-    while True:
-        played = play(rng, None if is_first else size, rng.choice([1.0, 1.0, 0.6]))
-        reads = [i for i, c in enumerate(played.commands) if c.startswith("examine ")]
-        if is_first or (reads and reads[0] + 1 < len(played.replies)):
-            break
-    at = 0 if is_first else reads[0] + 1
-    text = played.first if is_first else played.turns[at - 1].observation
-    sample = Sample("drill")
-    sample.add("system", prompts.ACT_SYSTEM)
-    sample.add("user", prompts.task_message(played.world.instruction, text, played.lessons))
-    sample.answer(played.replies[at])
-    return sample
-
-
-def recall_drill(rng: random.Random, n_most: int = 16) -> Sample:
-    """Return a list of names or pairs, and the same again in another order, to be looked up.
-
-    What attention needs to copy and to look up (induction heads, Olsson et al. 2022, arXiv
-    2209.11895) forms on such lists far sooner than within episodes.
-    """
-    sample = Sample("recall")
-    if rng.random() < 0.4:  # names, to be repeated in order
-        names = [words.name_of_thing(rng) for _ in range(rng.randint(2, n_most))]
-        sample.add("user", ", ".join(names))
-        pieces = [(", " if i else "") + name for i, name in enumerate(names)]
-        sample.answer([(piece, 1.0, "copied") for piece in pieces])
-        return sample
-    verbs = [verb for verb, _ in rng.sample(words.VERBS, rng.randint(2, n_most))]
-    keys = verbs if rng.random() < 0.6 else [words.name_of_thing(rng) for _ in verbs]
-    pairs = {
-        key: advice(rng.choice([*words.COMMANDS, key]), rng.choice(words.FIXTURES + words.TOOLS))
-        for key in dict.fromkeys(keys)
-    }
-    form = rng.choice(["{}: {}", "When the directions say {}: {}"])
-    lines = [form.format(key, value) for key, value in pairs.items()]
-    sample.add("user", rng.choice(["\n", ", "]).join(lines))
-    asked = rng.sample(list(pairs), len(pairs))
-    replied = []
-    for i, key in enumerate(asked):
-        replied.append((f"{', ' if i else ''}{key}:", 0.0, "asked"))
-        replied.append((f" {pairs[key]}", 1.0, "recalled"))
-    sample.answer(replied)
-    return sample
 
 
 def distill_sample(rng: random.Random) -> Sample:
@@ -327,32 +237,3 @@ def _shown_by(played: Played) -> list[str]:
         if world.won and command == f"{world.ending} {world.product}":
             lines.append(ending_lesson(world))
     return list(dict.fromkeys(lines))
-
-
-def draw_samples(
-    rng: random.Random,
-    budget: int,
-    count: Callable[[str], int],
-    *,
-    p_drill: float,
-    p_recall: float = 0.05,
-    n_most: float = 16,
-) -> list[Sample]:
-    """Draw the samples of one training item.
-
-    Args:
-        rng: draws everything.
-        budget: tokens of the context window.
-        count: counts a message's tokens.
-        p_drill: chance of a look-up drill among the rest.
-        p_recall: chance of lists to be recalled.
-        n_most: the longest such list.
-    """
-    if rng.random() < p_recall:
-        return [recall_drill(rng, int(n_most)) for _ in range(4)]
-    at = rng.random()
-    if at < p_drill:
-        return [drill(rng)]
-    if at < p_drill + 0.12:
-        return [distill_sample(rng)]
-    return episode_samples(rng, budget, count)

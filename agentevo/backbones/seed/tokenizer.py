@@ -10,7 +10,8 @@ from itertools import chain
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from agentevo.backbones.seed.samples import Message, Sample, draw_samples
+from agentevo.backbones.seed.mixture import draw_samples
+from agentevo.backbones.seed.samples import Message, Sample
 
 ROLES = ("system", "user", "assistant")
 END = "<|end|>"

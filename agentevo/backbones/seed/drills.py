@@ -1,0 +1,166 @@
+"""Drills: short dialogues in which one thing that thoughts need is done many times over.
+
+In an episode it is rarely said that something is here, or done already; what decides that is
+learned far sooner where each dialogue asks it ten times.
+"""
+
+from __future__ import annotations
+
+import random
+
+from agentevo.backbones.seed import words
+from agentevo.backbones.seed.drawing import Size, draw_world
+from agentevo.backbones.seed.language import article, join
+from agentevo.backbones.seed.route import COMPASS
+from agentevo.backbones.seed.samples import Sample
+from agentevo.backbones.seed.thoughts import note
+from agentevo.backbones.seed.world import OPPOSITE, Thing, World, advice
+
+Asked = list[tuple[str, float, str]]
+
+
+def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
+    """Draw a drill; those that list names or pairs list at most `n_most`."""
+    at = rng.random()
+    if at < 0.2:
+        return recall(rng, n_most)
+    if at < 0.6:
+        return presence(rng)
+    if at < 0.8:
+        return states(rng)
+    return surroundings(rng)
+
+
+def recall(rng: random.Random, n_most: int) -> Sample:
+    """Return a list of names or pairs, and the same again in another order, to be looked up.
+
+    What attention needs to copy and to look up (induction heads, Olsson et al. 2022, arXiv
+    2209.11895) forms on such lists far sooner than within episodes.
+    """
+    sample = Sample("recall")
+    if rng.random() < 0.4:  # names, to be repeated in order
+        names = [words.name_of_thing(rng) for _ in range(rng.randint(2, n_most))]
+        sample.add("user", ", ".join(names))
+        pieces = [(", " if i else "") + name for i, name in enumerate(names)]
+        sample.answer([(piece, 1.0, "copied") for piece in pieces])
+        return sample
+    verbs = [verb for verb, _ in rng.sample(words.VERBS, rng.randint(2, n_most))]
+    keys = verbs if rng.random() < 0.6 else [words.name_of_thing(rng) for _ in verbs]
+    pairs = {
+        key: advice(rng.choice([*words.COMMANDS, key]), rng.choice(words.FIXTURES + words.TOOLS))
+        for key in dict.fromkeys(keys)
+    }
+    form = rng.choice(["{}: {}", "When the directions say {}: {}"])
+    lines = [form.format(key, value) for key, value in pairs.items()]
+    sample.add("user", rng.choice(["\n", ", "]).join(lines))
+    asked = rng.sample(list(pairs), len(pairs))
+    replied = []
+    for i, key in enumerate(asked):
+        replied.append((f"{', ' if i else ''}{key}:", 0.0, "asked"))
+        replied.append((f" {pairs[key]}", 1.0, "recalled"))
+    sample.answer(replied)
+    return sample
+
+
+def presence(rng: random.Random) -> Sample:
+    """Return a listing or a room, and which of some things are in it."""
+    if rng.random() < 0.6:
+        return _listing(rng)
+    world = draw_world(rng, Size(1, rng.choice([1, 2, 3]), 0.8, rng.choice([0.0, 0.5])))
+    room = world.here
+    for fixture in room.fixtures:
+        fixture.is_open = fixture.is_open or rng.random() < 0.4
+    everything = [thing for spot in room.fixtures for thing in spot.contents] + room.floor
+    shown = [thing for spot in room.fixtures if spot.is_open for thing in spot.contents]
+    there = {thing.name for thing in shown + room.floor} - {world.document}
+    hidden = [thing.name for thing in everything if thing.name not in there]
+    absent = [name for name in hidden if name != world.document]
+    return _asked(rng, room.describe(), there, absent)
+
+
+def _listing(rng: random.Random) -> Sample:
+    """Return what is held, or what opening furniture shows, and which things are in it."""
+    names = {words.name_of_thing(rng) for _ in range(rng.randint(1, 6))}
+    things = [
+        Thing(name, [rng.choice(words.VERBS)[1] for _ in range(rng.choice([0, 0, 0, 1, 2]))])
+        for name in sorted(names)
+    ]
+    rng.shuffle(things)
+    listing = join([article(thing.listed) for thing in things])
+    text = rng.choice(
+        [f"You open the {rng.choice(words.FIXTURES)}, revealing {listing}.",
+         f"You are carrying: {listing}."]
+    )  # fmt: skip
+    return _asked(rng, text, names, [])
+
+
+def _asked(rng: random.Random, text: str, there: set[str], absent: list[str]) -> Sample:
+    """Return a text with questions for what is there, and for as many things that are not."""
+    absent += [words.sibling_of(name, rng) for name in sorted(there) if rng.random() < 0.4]
+    while len(absent) < len(there):
+        absent.append(words.name_of_thing(rng))
+    absent = rng.sample(absent, max(1, len(there)))
+    asked = list(dict.fromkeys([*sorted(there), *absent]))
+    rng.shuffle(asked)
+    asked = asked[:10]
+    sample = Sample("presence")
+    if rng.random() < 0.4:  # named before, which does not mean that it is here
+        sample.add("user", f"{rng.choice(words.PARTS)}:\n" + "\n".join(asked))
+        sample.add("assistant", "Action: look")
+    sample.add("user", text)
+    replied: Asked = [("Thought:", 0.0, "")]
+    if rng.random() < 0.4:
+        replied += [(text, 0.5, kind) for text, kind in note("get", asked)]
+    for i, name in enumerate(asked):
+        replied.append((f"{',' if i else ''} {name}", 0.0, "asked"))
+        replied.append((" here" if name in there else " no", 1.0, "presence"))
+    sample.answer(replied)
+    return sample
+
+
+def states(rng: random.Random) -> Sample:
+    """Return directions, what is held, and what of the directions is done."""
+    verbs = rng.sample(words.VERBS, rng.randint(2, 5))
+    directions, held = [], []
+    for name in dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.randint(1, 4))):
+        asked = rng.sample(verbs, rng.randint(1, min(3, len(verbs))))
+        done = [verb for verb in verbs if rng.random() < (0.5 if verb in asked else 0.15)]
+        rng.shuffle(done)
+        held.append(Thing(name, [past for _, past in done[:2]], raw=rng.random() < 0.3))
+        directions += [(verb, name, (verb, past) in done[:2]) for verb, past in asked]
+    held += [Thing(tool) for tool in rng.sample(words.TOOLS, rng.randint(0, 2))]
+    rng.shuffle(held)
+    sample = Sample("states")
+    lines = [f"{verb} the {name}" for verb, name, _ in directions]
+    sample.add("user", "Directions:\n" + "\n".join(lines))
+    sample.add("assistant", "Action: inventory")
+    sample.add("user", f"You are carrying: {join([article(thing.listed) for thing in held])}.")
+    replied: Asked = [("Thought:", 0.0, "")]
+    for i, (verb, name, is_done) in enumerate(directions):
+        replied.append((f"{',' if i else ''} {verb} {name}", 0.5, "notes"))
+        replied.append((" done" if is_done else " no", 1.0, "state"))
+    left = [f"{verb} {name}" for verb, name, is_done in directions if not is_done]
+    replied += [(text, 1.0, kind) for text, kind in [(";", "notes"), *note("do", left, "found")]]
+    sample.answer(replied)
+    return sample
+
+
+def surroundings(rng: random.Random) -> Sample:
+    """Return a room that is entered, and what is noted of it: closed furniture and exits."""
+    world: World = draw_world(rng, Size(rng.randint(2, 6), 1, 0.5, 0.0))
+    sample = Sample("surroundings")
+    rooms = rng.sample(world.rooms, 2)
+    seen: list[str] = []
+    for room in rooms:
+        came = rng.choice([way for way in COMPASS if way in room.exits])
+        sample.add("assistant", f"Action: go {OPPOSITE[came]}")
+        sample.add("user", room.describe())
+        closed = [fixture.name for fixture in room.fixtures if not fixture.is_open]
+        exits = [f"{room.name} {way}" for way in COMPASS if way in room.exits and way != came]
+        seen.insert(0, room.name)
+        noted = [*note("closed", closed, "found"), *note("at", [room.name])]
+        noted += [*note("seen", seen), *note("exits", exits, "found")]
+        replied: Asked = [("Thought:", 0.0, "")]
+        replied += [(text, 1.0 if kind == "found" else 0.2, kind) for text, kind in noted]
+        sample.answer(replied)
+    return sample

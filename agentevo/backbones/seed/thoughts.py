@@ -1,0 +1,24 @@
+"""What thoughts are made of: pieces of text, each with the name of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Pieces = list[tuple[str, str]]
+"""Parts of a text with their kinds, which `samples.WEIGHTS` weighs."""
+
+
+def note(label: str, items: Sequence[str], kind: str = "notes") -> Pieces:
+    """Return a list under its label, or nothing where the list is empty."""
+    return [(f" {label} {', '.join(items)};", kind)] if items else []
+
+
+def decided(word: str, rest: str = "", before: Pieces | None = None) -> Pieces:
+    """Return a conclusion that begins with what decides it, after what led to it."""
+    pieces = list(before or [])
+    if pieces:
+        pieces.append((",", "conclusion"))
+    pieces.append((f" {word}", "decision"))
+    if rest:
+        pieces.append((f" {rest}", "conclusion"))
+    return pieces
