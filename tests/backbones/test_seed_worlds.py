@@ -108,11 +108,12 @@ def test_drills_of_states_say_what_is_done_and_list_the_rest() -> None:
         verdicts, _, listed = sample.branches[0].messages[0].text.partition(";")
         left = []
         for item in verdicts.removeprefix("Thought: ").split(", "):
-            direction, _, verdict = item.rpartition(" ")
-            if verdict == "done":
-                assert past[direction.split()[0]] in held
+            verb, participle, *name, verdict = item.split()
+            assert participle == past[verb]
+            if verdict == "here":
+                assert f" {participle} " in held
             else:
-                left.append(direction)
+                left.append(" ".join([verb, *name]))
         assert listed == (f" do {', '.join(left)};" if left else "")
 
 

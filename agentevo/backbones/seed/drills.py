@@ -22,12 +22,14 @@ Asked = list[tuple[str, float, str]]
 def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     """Draw a drill; those that list names or pairs list at most `n_most`."""
     at = rng.random()
-    if at < 0.2:
+    if at < 0.05:
         return recall(rng, n_most)
-    if at < 0.6:
+    if at < 0.35:
         return presence(rng)
-    if at < 0.8:
+    if at < 0.65:
         return states(rng)
+    if at < 0.8:
+        return lists(rng)
     return surroundings(rng)
 
 
@@ -96,7 +98,7 @@ def _listing(rng: random.Random) -> Sample:
 
 def _asked(rng: random.Random, text: str, there: set[str], absent: list[str]) -> Sample:
     """Return a text with questions for what is there, and for as many things that are not."""
-    absent += [words.sibling_of(name, rng) for name in sorted(there) if rng.random() < 0.4]
+    absent += [words.sibling_of(name, rng) for name in sorted(there) if rng.random() < 0.7]
     while len(absent) < len(there):
         absent.append(words.name_of_thing(rng))
     absent = rng.sample(absent, max(1, len(there)))
@@ -109,10 +111,11 @@ def _asked(rng: random.Random, text: str, there: set[str], absent: list[str]) ->
         sample.add("assistant", "Action: look")
     sample.add("user", text)
     replied: Asked = [("Thought:", 0.0, "")]
-    if rng.random() < 0.4:
+    is_listed = rng.random() < 0.5
+    if is_listed:
         replied += [(text, 0.5, kind) for text, kind in note("get", asked)]
     for i, name in enumerate(asked):
-        replied.append((f"{',' if i else ''} {name}", 0.0, "asked"))
+        replied.append((f"{',' if i else ''} {name}", 0.5 if is_listed else 0.0, "asked"))
         replied.append((" here" if name in there else " no", 1.0, "presence"))
     sample.answer(replied)
     return sample
@@ -120,28 +123,76 @@ def _asked(rng: random.Random, text: str, there: set[str], absent: list[str]) ->
 
 def states(rng: random.Random) -> Sample:
     """Return directions, what is held, and what of the directions is done."""
-    verbs = rng.sample(words.VERBS, rng.randint(2, 5))
+    verbs = rng.sample(words.VERBS, rng.randint(2, 6))
     directions, held = [], []
-    for name in dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.randint(1, 4))):
-        asked = rng.sample(verbs, rng.randint(1, min(3, len(verbs))))
+    for name in {words.name_of_thing(rng): 0 for _ in range(rng.choice([1, 1, 1, 2, 3]))}:
+        asked = rng.sample(verbs, rng.randint(2, min(4, len(verbs))))
         done = [verb for verb in verbs if rng.random() < (0.5 if verb in asked else 0.15)]
         rng.shuffle(done)
         held.append(Thing(name, [past for _, past in done[:2]], raw=rng.random() < 0.3))
-        directions += [(verb, name, (verb, past) in done[:2]) for verb, past in asked]
+        directions += [(verb, past, name, (verb, past) in done[:2]) for verb, past in asked]
     held += [Thing(tool) for tool in rng.sample(words.TOOLS, rng.randint(0, 2))]
     rng.shuffle(held)
     sample = Sample("states")
-    lines = [f"{verb} the {name}" for verb, name, _ in directions]
-    sample.add("user", "Directions:\n" + "\n".join(lines))
-    sample.add("assistant", "Action: inventory")
+    if rng.random() < 0.5:
+        lines = [f"{verb} the {name}" for verb, _, name, _ in directions]
+        sample.add("user", "Directions:\n" + "\n".join(lines))
+        sample.add("assistant", "Action: inventory")
     sample.add("user", f"You are carrying: {join([article(thing.listed) for thing in held])}.")
     replied: Asked = [("Thought:", 0.0, "")]
-    for i, (verb, name, is_done) in enumerate(directions):
-        replied.append((f"{',' if i else ''} {verb} {name}", 0.5, "notes"))
-        replied.append((" done" if is_done else " no", 1.0, "state"))
-    left = [f"{verb} {name}" for verb, name, is_done in directions if not is_done]
+    for i, (verb, past, name, is_done) in enumerate(directions):
+        replied.append((f"{',' if i else ''} {verb}", 0.0, "asked"))
+        replied.append((f" {past}", 0.5, "conclusion"))
+        replied.append((f" {name}", 0.0, "asked"))
+        replied.append((" here" if is_done else " no", 1.0, "state"))
+    left = [f"{verb} {name}" for verb, _, name, is_done in directions if not is_done]
     replied += [(text, 1.0, kind) for text, kind in [(";", "notes"), *note("do", left, "found")]]
     sample.answer(replied)
+    return sample
+
+
+def lists(rng: random.Random) -> Sample:
+    """Return a thought with a list, what came of the command, and the list as it is then."""
+    names = list(dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.randint(1, 6))))
+    furniture = rng.sample(words.FIXTURES, rng.randint(1, 4))
+    verb = [verb for verb, _ in rng.sample(words.VERBS, len(names))]
+    todo = [f"{one} {name}" for one, name in zip(verb, names, strict=True)]
+    exits = [f"{room} {rng.choice(COMPASS)}" for room in rng.sample(words.ROOMS, rng.randint(1, 6))]
+    at, tool = rng.randrange(len(names)), rng.choice(words.TOOLS)
+    score = rng.choice(["", "\n\nYour score has just gone up by one point."])
+    cannot = "You can't see any such thing."
+    opened = [
+        f"You open the {furniture[0]}.",
+        "It isn't something you can open.",
+        f"You open the {furniture[0]}, revealing {article(names[0])}.",
+        "That's already open.",
+    ]
+    cases = {
+        "get": (names, at, f"take {names[at]}", f"You take the {names[at]} from the box.", cannot),
+        "closed": (furniture, 0, f"open {furniture[0]}", rng.choice(opened), None),
+        "do": (todo, 0, f"{verb[0]} {names[0]} with {tool}", f"You {verb[0]} the {names[0]}.",
+               cannot),
+        "exits": (exits, 0, f"go {exits[0].split()[1]}", "You can't go that way.",
+                  f"You have to open the {rng.choice(words.ADJECTIVES)} door first."),
+    }  # fmt: skip
+    sample = Sample("lists")
+    label = rng.choice(list(cases))
+    listed, at, command, done, undone = cases[label]
+    before = rng.choice([[], note("get", [tool])]) if label != "get" else []
+    after = note("at", [rng.choice(words.ROOMS)]) if label in ("get", "closed") else []
+    is_done = undone is None or rng.random() < 0.65
+    observation = (done + score if label in ("get", "do") else done) if is_done else str(undone)
+
+    def thought(items: list[str], kind: str) -> Asked:
+        weighed = [(text, 0.2, "notes") for text, _ in before]
+        weighed += [(text, 1.0, kind) for text, _ in note(label, items)]
+        return [("Thought:", 0.2, "notes"), *weighed, *((text, 0.5, kind) for text, _ in after)]
+
+    said = "".join(text for text, _, _ in thought(listed, ""))
+    sample.add("assistant", f"{said} go on.\nAction: {command}")
+    sample.add("user", observation)
+    left = [one for i, one in enumerate(listed) if i != at or not is_done]
+    sample.answer(thought(left, "list"))
     return sample
 
 

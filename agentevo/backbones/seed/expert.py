@@ -66,6 +66,8 @@ class Expert:
     tried_endings: list[str] = field(default_factory=list)
     _next: int = 0
     """The index in `get` at which the check of what is here goes on."""
+    _imagined: bool = False
+    """Whether it takes for closed what is open or cannot be opened."""
     _missing: str = ""
     """The station that is not at home, until it is looked for."""
     _guess: Use | None = None
@@ -101,9 +103,14 @@ class Expert:
             *note("get", self.get if self.has_looked else []),
             *note("do", self._todo()),
             *note("find", [self.find] if self.find else []),
-            *note("closed", self.closed, "found" if self.route.is_new else "notes"),
+            *note("closed", self.closed, self._closed_kind()),
             *self.route.notes(exploring=exploring),
         ]
+
+    def _closed_kind(self) -> str:
+        if not self.route.is_new:
+            return "notes"
+        return "slip" if self._imagined else "found"
 
     def _todo(self) -> list[str]:
         return [f"{verb} {name}" for name, verb in self.todo]
@@ -203,11 +210,12 @@ class Expert:
         for need in self.world.needs:
             name = need.thing.name
             for verb in need.verbs:
-                said.append((f"{',' if said else ''} {verb} {name}", "conclusion"))
+                past = self.world.laws[verb].participle
+                said.append((f"{',' if said else ''} {verb} {past} {name}", "conclusion"))
                 if name not in held:
                     verdict = " missing"
-                elif self.world.laws[verb].participle in held[name].states:
-                    verdict = " done"
+                elif past in held[name].states:
+                    verdict = " here"
                 else:
                     verdict = " no"
                     self.todo.append((name, verb))
@@ -314,7 +322,12 @@ class Expert:
 
     def _look_at_furniture(self) -> None:
         self._next = 0
-        self.closed = [f.name for f in self.world.here.fixtures if self.get and not f.is_open]
+        self._imagined = self.rng.random() < self.p_blind
+        self.closed = [
+            fixture.name
+            for fixture in self.world.here.fixtures
+            if self.get and (not fixture.is_open or (self._imagined and self.rng.random() < 0.5))
+        ]
 
     def _judge(self, use: Use) -> None:
         """Take note of whether the first of what is to be done is done now."""

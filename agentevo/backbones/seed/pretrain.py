@@ -89,7 +89,7 @@ def shares(at: float, *, fresh: bool) -> dict[str, Any]:
     if fresh and at < 0.15:
         n_most = 4 if at < 0.02 else 8 if at < 0.05 else 16
         return {"p_drill": 0.95 if at < 0.09 else 0.8, "n_most": n_most}
-    return {"p_drill": 0.85 if at < 0.55 else 0.6}
+    return {"p_drill": 0.8 if at < 0.6 else 0.6}
 
 
 def batches(

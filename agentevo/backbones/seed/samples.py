@@ -136,7 +136,7 @@ def play(rng: random.Random, size: Size | None = None, share_told: float | None 
     if told_ending:
         lessons.append(ending_lesson(world))
     rng.shuffle(lessons)
-    p_slip, p_blind = rng.choice([0.0, 0.0, 0.05, 0.1]), rng.choice([0.0, 0.05, 0.2])
+    p_slip, p_blind = rng.choice([0.0, 0.0, 0.05, 0.1]), rng.choice([0.0, 0.1, 0.3])
     expert = Expert(world, told, told_ending, rng, p_blind)
     played = Played(world, world.here.describe(), [], [], [], lessons, share_told == 1.0)
     for _ in range(MAX_STEPS):

@@ -232,7 +232,9 @@ class World:
                 way.door.is_open = True
                 return f"You open {name}."
         for fixture in self.here.fixtures:
-            if fixture.name == name and fixture.kind == "container":
+            if fixture.name == name:
+                if fixture.kind != "container":
+                    return "It isn't something you can open."
                 if fixture.is_open:
                     return "That's already open."
                 fixture.is_open = True
