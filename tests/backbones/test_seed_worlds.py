@@ -77,7 +77,7 @@ def test_the_player_says_of_what_it_takes_that_it_is_here_and_recovers_where_it_
     for seed in range(60):
         played = play(random.Random(seed), Size(2, 3, 0.5, 0.0), share_told=1.0)
         for pieces, turn in zip(played.replies, played.turns, strict=True):
-            if "Action: take " in turn.reply and "; hm." not in turn.reply:
+            if "Action: take " in turn.reply and " hm." not in turn.reply:
                 assert " here." in turn.reply
                 missed = turn.observation == "You can't see any such thing."
                 assert missed == (pieces[0][1] == 0.0)  # nothing is learned of what was blind
@@ -92,7 +92,7 @@ def test_drills_of_presence_say_what_the_text_shows() -> None:
         sample = presence(random.Random(seed))
         text = sample.trunk[-1].text
         reply = sample.branches[0].messages[0].text
-        for item in reply.split("; ")[-1].split(", "):
+        for item in reply.removeprefix("Thought: ").split("; ")[-1].split(", "):
             name, _, verdict = item.rpartition(" ")
             said[verdict] += 1
             if verdict == "here":

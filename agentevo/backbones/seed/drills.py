@@ -161,6 +161,7 @@ def lists(rng: random.Random) -> Sample:
     at, tool = rng.randrange(len(names)), rng.choice(words.TOOLS)
     score = rng.choice(["", "\n\nYour score has just gone up by one point."])
     cannot = "You can't see any such thing."
+    taken = [f"You take the {names[at]} from the {furniture[0]}.", "You already have that."]
     opened = [
         f"You open the {furniture[0]}.",
         "It isn't something you can open.",
@@ -168,7 +169,7 @@ def lists(rng: random.Random) -> Sample:
         "That's already open.",
     ]
     cases = {
-        "get": (names, at, f"take {names[at]}", f"You take the {names[at]} from the box.", cannot),
+        "get": (names, at, f"take {names[at]}", rng.choice(taken), cannot),
         "closed": (furniture, 0, f"open {furniture[0]}", rng.choice(opened), None),
         "do": (todo, 0, f"{verb[0]} {names[0]} with {tool}", f"You {verb[0]} the {names[0]}.",
                cannot),

@@ -262,6 +262,8 @@ class World:
                 if where == "the ground":
                     return f"You pick up the {name} from the ground."
                 return f"You take the {name} from the {where}."
+        if any(thing.name == name for thing in self.held):
+            return "You already have that."
         return "You can't see any such thing."
 
     def _examine(self, name: str) -> str:
