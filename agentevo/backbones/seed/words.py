@@ -31,7 +31,8 @@ new small large tiny huge round square flat long short thin thick heavy light so
 bright dark pale shiny dull clean dusty dry wet warm cold sweet sour bitter hot fresh plain fancy
 wooden metal glass paper stone leather woollen cotton sliding folding front rear inner outer
 frosted painted carved striped spotted wild tame northern southern royal common rare sharp massive
-vast conventional stylish comfy interesting recent metallic""".split()
+vast conventional stylish comfy interesting recent metallic hand-made well-worn two-tone
+see-through""".split()
 
 NOUNS = """apple pepper potato onion carrot banana cheese chicken leg wing pork chop parsley flour
 salt water oil bell block bread rice bean corn cake pie plum pear peach grape lemon lime melon berry
