@@ -1,4 +1,4 @@
-"""What the seed backbone gets wrong in training worlds: reply by reply, and by kind of token.
+"""What the seed backbone gets wrong in training worlds and in drills, reply by reply.
 
 A wrong token is printed as `[right|said]`. The worlds are none that training draws.
 """
@@ -9,6 +9,7 @@ import argparse
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from rich.table import Table
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from agentevo.backbones.seed import attention, pretrain
+from agentevo.backbones.seed.drills import draw_drill
 from agentevo.backbones.seed.samples import episode_samples
 from agentevo.backbones.seed.tokenizer import encode
 from agentevo.backbones.seed.weights_file import FOLDER
@@ -27,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=FOLDER)
     parser.add_argument("--episodes", type=int, default=20)
+    parser.add_argument("--drills", type=int, default=200)
     parser.add_argument("--show", type=int, default=20, help="replies to print")
     args = parser.parse_args(argv)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(args.model)
@@ -39,8 +42,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     rng, window = random.Random("errors"), pretrain.Plan().window
     tokens: dict[str, list[bool]] = defaultdict(list)
     calls: dict[str, list[bool]] = defaultdict(list)
-    for _ in range(args.episodes):
-        for sample in episode_samples(rng, window, count):
+    episodes = (episode_samples(rng, window, count) for _ in range(args.episodes))
+    drills = ([draw_drill(rng)] for _ in range(args.drills))
+    for samples in chain(episodes, drills):
+        for sample in samples:
+            drilled = sample.kind not in ("told", "untold")
             row = encode(sample, tokenizer)
             batch = pretrain.pad([row], len(row.ids), tokenizer.pad_token_id)
             with torch.no_grad():
@@ -55,7 +61,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 ]
                 hits = [said[i - 1] == row.ids[i] for i in learned]
                 for i, hit in zip(learned, hits, strict=True):
-                    tokens[row.names[i]].append(hit)
+                    name = row.names[i]
+                    if name in ("presence", "state"):  # by what is right: guessing shows so
+                        name += f", {tokenizer.decode([row.ids[i]]).strip()}"
+                    tokens[f"{sample.kind}: {name}" if drilled else name].append(hit)
                 calls[sample.kind].append(all(hits))
                 if args.show > 0:
                     args.show -= 1

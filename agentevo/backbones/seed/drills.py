@@ -14,7 +14,7 @@ from agentevo.backbones.seed.language import article, join
 from agentevo.backbones.seed.route import COMPASS
 from agentevo.backbones.seed.samples import Sample
 from agentevo.backbones.seed.thoughts import note
-from agentevo.backbones.seed.world import OPPOSITE, Thing, World, advice
+from agentevo.backbones.seed.world import OPPOSITE, Thing, advice
 
 Asked = list[tuple[str, float, str]]
 
@@ -113,7 +113,7 @@ def _asked(rng: random.Random, text: str, there: set[str], absent: list[str]) ->
     replied: Asked = [("Thought:", 0.0, "")]
     is_listed = rng.random() < 0.5
     if is_listed:
-        replied += [(text, 0.5, kind) for text, kind in note("get", asked)]
+        replied += [(text, 0.0, kind) for text, kind in note("get", asked)]  # nobody can know
     for i, name in enumerate(asked):
         replied.append((f"{',' if i else ''} {name}", 0.5 if is_listed else 0.0, "asked"))
         replied.append((" here" if name in there else " no", 1.0, "presence"))
@@ -125,7 +125,7 @@ def states(rng: random.Random) -> Sample:
     """Return directions, what is held, and what of the directions is done."""
     verbs = rng.sample(words.VERBS, rng.randint(2, 6))
     directions, held = [], []
-    for name in {words.name_of_thing(rng): 0 for _ in range(rng.choice([1, 1, 1, 2, 3]))}:
+    for name in dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.choice([1, 1, 1, 2, 3]))):
         asked = rng.sample(verbs, rng.randint(2, min(4, len(verbs))))
         done = [verb for verb in verbs if rng.random() < (0.5 if verb in asked else 0.15)]
         rng.shuffle(done)
@@ -199,7 +199,7 @@ def lists(rng: random.Random) -> Sample:
 
 def surroundings(rng: random.Random) -> Sample:
     """Return a room that is entered, and what is noted of it: closed furniture and exits."""
-    world: World = draw_world(rng, Size(rng.randint(2, 6), 1, 0.5, 0.0))
+    world = draw_world(rng, Size(rng.randint(2, 6), 1, 0.5, 0.0))
     sample = Sample("surroundings")
     rooms = rng.sample(world.rooms, 2)
     seen: list[str] = []

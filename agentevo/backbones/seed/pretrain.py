@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import random
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -375,6 +376,9 @@ def main() -> None:
             else train_tokenizer(4000, plan.n_vocab, plan.seed)
         )
         tokenizer.save_pretrained(out)
+        earlier = Path(plan.start) / "training.jsonl"
+        if plan.start and earlier.exists():  # the course goes on where the start's ended
+            shutil.copy(earlier, out / "log.jsonl")
     if ranks == 1:
         train(out, plan, **options)
         return
