@@ -137,6 +137,7 @@ def model(place: Path) -> Path:
     from agentevo.backbones.seed.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer(100, 600)
+    torch.manual_seed(0)
     llama: Any = new_model(Plan(n_dim=32, n_layers=1, n_heads=2), tokenizer)
     replies = [
         tokenizer(f"<|assistant|>Action: {command}<|end|>", add_special_tokens=False)["input_ids"]
@@ -144,7 +145,7 @@ def model(place: Path) -> Path:
     ]
     optimizer = torch.optim.AdamW(llama.parameters(), lr=1e-2)
     rng = random.Random(0)
-    for _ in range(100):
+    for _ in range(300):
         before, reply = rng.choices(range(600), k=rng.choice([20, 100, 200])), rng.choice(replies)
         ids = torch.tensor([before + reply])
         labels = ids.clone()
