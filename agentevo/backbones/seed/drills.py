@@ -13,7 +13,7 @@ from agentevo.backbones.seed.drawing import Size, draw_world
 from agentevo.backbones.seed.language import article, join
 from agentevo.backbones.seed.route import COMPASS
 from agentevo.backbones.seed.samples import Sample
-from agentevo.backbones.seed.thoughts import note
+from agentevo.backbones.seed.thoughts import note, surveyed
 from agentevo.backbones.seed.world import OPPOSITE, Thing, advice
 
 Asked = list[tuple[str, float, str]]
@@ -125,12 +125,13 @@ def states(rng: random.Random) -> Sample:
     """Return directions, what is held, and what of the directions is done."""
     verbs = rng.sample(words.VERBS, rng.randint(2, 6))
     directions, held = [], []
-    for name in dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.choice([1, 1, 1, 2, 3]))):
+    n_things = rng.choice([1, 1, 1, 1, 2, 3])
+    for name in dict.fromkeys(words.name_of_thing(rng) for _ in range(n_things)):
         asked = rng.sample(verbs, rng.randint(2, min(4, len(verbs))))
         done = [verb for verb in verbs if rng.random() < (0.5 if verb in asked else 0.15)]
         rng.shuffle(done)
-        held.append(Thing(name, [past for _, past in done[:2]], raw=rng.random() < 0.3))
-        directions += [(verb, past, name, (verb, past) in done[:2]) for verb, past in asked]
+        held.append(Thing(name, [past for _, past in done], raw=rng.random() < 0.3))
+        directions += [(verb, past, name, (verb, past) in done) for verb, past in asked]
     held += [Thing(tool) for tool in rng.sample(words.TOOLS, rng.randint(0, 2))]
     rng.shuffle(held)
     sample = Sample("states")
@@ -141,9 +142,8 @@ def states(rng: random.Random) -> Sample:
     sample.add("user", f"You are carrying: {join([article(thing.listed) for thing in held])}.")
     replied: Asked = [("Thought:", 0.0, "")]
     for i, (verb, past, name, is_done) in enumerate(directions):
-        replied.append((f"{',' if i else ''} {verb}", 0.0, "asked"))
+        replied.append((f"{',' if i else ''} {verb} {name}", 0.0, "asked"))
         replied.append((f" {past}", 0.5, "conclusion"))
-        replied.append((f" {name}", 0.0, "asked"))
         replied.append((" here" if is_done else " no", 1.0, "state"))
     left = [f"{verb} {name}" for verb, _, name, is_done in directions if not is_done]
     replied += [(text, 1.0, kind) for text, kind in [(";", "notes"), *note("do", left, "found")]]
@@ -207,12 +207,11 @@ def surroundings(rng: random.Random) -> Sample:
         came = rng.choice([way for way in COMPASS if way in room.exits])
         sample.add("assistant", f"Action: go {OPPOSITE[came]}")
         sample.add("user", room.describe())
-        closed = [fixture.name for fixture in room.fixtures if not fixture.is_open]
         exits = [f"{room.name} {way}" for way in COMPASS if way in room.exits and way != came]
         seen.insert(0, room.name)
-        noted = [*note("closed", closed, "found"), *note("at", [room.name])]
-        noted += [*note("seen", seen), *note("exits", exits, "found")]
+        noted = surveyed([(f.name, not f.is_open, False) for f in room.fixtures])
+        noted += [*note("at", [room.name]), *note("seen", seen), *note("exits", exits, "found")]
         replied: Asked = [("Thought:", 0.0, "")]
-        replied += [(text, 1.0 if kind == "found" else 0.2, kind) for text, kind in noted]
+        replied += [(text, 0.2 if kind == "notes" else 1.0, kind) for text, kind in noted]
         sample.answer(replied)
     return sample

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from agentevo.backbones.seed import words
 from agentevo.backbones.seed.route import Route
-from agentevo.backbones.seed.thoughts import Pieces, decided, note
+from agentevo.backbones.seed.thoughts import Pieces, decided, note, surveyed
 from agentevo.backbones.seed.world import World, advice
 
 MAX_TRIES = 5  # guesses at one verb before it is left
@@ -66,8 +66,12 @@ class Expert:
     tried_endings: list[str] = field(default_factory=list)
     _next: int = 0
     """The index in `get` at which the check of what is here goes on."""
-    _imagined: bool = False
-    """Whether it takes for closed what is open or cannot be opened."""
+    _furniture: list[tuple[str, bool, bool]] = field(default_factory=list)
+    """What stands in the room, as just looked at: its name, whether it is taken for closed, and
+    whether that is blind."""
+    _has_looked_again: bool = False
+    _last: tuple[Pieces, str] | None = None
+    """The last thought and command, where the command may be repeated without harm."""
     _missing: str = ""
     """The station that is not at home, until it is looked for."""
     _guess: Use | None = None
@@ -87,10 +91,14 @@ class Expert:
         thought = self._notes()  # as things stand; what changes with the decision comes next time
         conclusion, command = self._choose()
         self.route.is_new = self.route.is_known = False
-        return thought + conclusion, command
+        self._furniture = []
+        self._last = (thought + conclusion, command)
+        return self._last
 
     def slip(self) -> tuple[Pieces, str]:
         """Return a thought and a command that lead nowhere, as players also utter."""
+        if self._last and self.rng.random() < 0.6:
+            return self._last
         command = self.rng.choice(
             ["inventory", "examine floor", "take it", "dance", "help", "go up", "open it"]
         )
@@ -103,14 +111,9 @@ class Expert:
             *note("get", self.get if self.has_looked else []),
             *note("do", self._todo()),
             *note("find", [self.find] if self.find else []),
-            *note("closed", self.closed, self._closed_kind()),
+            *(surveyed(self._furniture) or note("closed", self.closed)),
             *self.route.notes(exploring=exploring),
         ]
-
-    def _closed_kind(self) -> str:
-        if not self.route.is_new:
-            return "notes"
-        return "slip" if self._imagined else "found"
 
     def _todo(self) -> list[str]:
         return [f"{verb} {name}" for name, verb in self.todo]
@@ -151,9 +154,10 @@ class Expert:
             name = self.get[i]
             said.append((f"{',' if said else ''} {name}", "conclusion"))
             is_here = self._visible(name)
-            blind = not is_here and self.rng.random() < self.p_blind
-            if is_here or blind:
-                self.slipped, self._next = blind, i
+            blind = self._may_miss(0.3) if is_here else self.rng.random() < self.p_blind
+            self.slipped = self.slipped or blind
+            if is_here != blind:
+                self._next = i
                 return [*said, (" here", "decision")], f"take {name}"
             said.append((" no", "decision"))
         self._next = len(self.get)
@@ -178,6 +182,9 @@ class Expert:
         step = self.route.explore(before)
         if step:
             return step
+        if self.get and not self._has_looked_again:
+            self._has_looked_again = True
+            return decided("look again", "", before), "look"
         self.gave_up = True
         if self.find:
             self.todo.pop(0)
@@ -211,7 +218,7 @@ class Expert:
             name = need.thing.name
             for verb in need.verbs:
                 past = self.world.laws[verb].participle
-                said.append((f"{',' if said else ''} {verb} {past} {name}", "conclusion"))
+                said.append((f"{',' if said else ''} {verb} {name} {past}", "conclusion"))
                 if name not in held:
                     verdict = " missing"
                 elif past in held[name].states:
@@ -294,14 +301,16 @@ class Expert:
         """Take note of what the last command did."""
         world = self.world
         verb, _, rest = command.partition(" ")
+        was_at = self.route.at
         if command == f"examine {world.document}" and not self.has_read:
             self._read()
         elif command == "look" and self.has_read and (self.find or not self.has_looked):
             self.has_looked = True
             self.route.start(world.here)
             self._look_at_furniture()
+        elif command == "look" and self._has_looked_again and self.get:
+            self._look_at_furniture()
         elif verb == "go":
-            was_at = self.route.at
             self.route.went(rest, world.here, observation)
             if self.route.at != was_at:
                 self.closed, self._next = [], len(self.get)
@@ -319,15 +328,21 @@ class Expert:
         elif self._working:
             use, self._working, self._guess = self._working, None, None
             self._judge(use)
+        if verb not in ("take", "open", "go") or self.route.at != was_at:
+            self._last = None
 
     def _look_at_furniture(self) -> None:
         self._next = 0
-        self._imagined = self.rng.random() < self.p_blind
-        self.closed = [
-            fixture.name
-            for fixture in self.world.here.fixtures
-            if self.get and (not fixture.is_open or (self._imagined and self.rng.random() < 0.5))
-        ]
+        self._furniture = []
+        for fixture in self.world.here.fixtures if self.get else ():
+            is_blind = self._may_miss() if not fixture.is_open else self.rng.random() < self.p_blind
+            self._furniture.append((fixture.name, fixture.is_open == is_blind, is_blind))
+        self.closed = [name for name, is_closed, _ in self._furniture if is_closed]
+
+    def _may_miss(self, share: float = 1.0) -> bool:
+        """Draw whether it misses what is there: only where it will look a second time."""
+        last_chance = self._has_looked_again or bool(self.route.exits)
+        return not last_chance and self.rng.random() < share * self.p_blind
 
     def _judge(self, use: Use) -> None:
         """Take note of whether the first of what is to be done is done now."""

@@ -22,3 +22,16 @@ def decided(word: str, rest: str = "", before: Pieces | None = None) -> Pieces:
     if rest:
         pieces.append((f" {rest}", "conclusion"))
     return pieces
+
+
+def surveyed(furniture: Sequence[tuple[str, bool, bool]]) -> Pieces:
+    """Return what stands in a room and what of it is closed.
+
+    Args:
+        furniture: names, whether each is taken for closed, and whether that is blind.
+    """
+    pieces: Pieces = []
+    for name, is_closed, is_blind in furniture:
+        pieces.append((f"{',' if pieces else ' see'} {name}", "found"))
+        pieces.append((" closed" if is_closed else " no", "slip" if is_blind else "decision"))
+    return [*pieces, (";", "notes")] if pieces else []
