@@ -11,7 +11,7 @@ import pytest
 from agentevo.backbones.seed.drawing import Size, draw_world
 from agentevo.backbones.seed.drills import presence, states
 from agentevo.backbones.seed.mixture import draw_samples
-from agentevo.backbones.seed.pretrain import pad
+from agentevo.backbones.seed.pretrain import LENGTHS, Plan, batches, pad
 from agentevo.backbones.seed.samples import distill_sample, play
 from agentevo.backbones.seed.tokenizer import encode, train_tokenizer
 from agentevo.backbones.seed.words import ADJECTIVES, NOUNS, VERBS
@@ -139,6 +139,18 @@ def test_each_call_is_encoded_as_the_dialogue_that_an_agent_would_send() -> None
                     of_reply or not one
                     for one, of_reply in zip(learned, whole["assistant_masks"], strict=True)
                 )
+
+
+def test_every_step_of_the_training_learns_from_episodes_and_from_drills() -> None:
+    plan = Plan(tokens_per_step=2600)
+    source = batches(train_tokenizer(40, 2000), plan, seed=0, at_step=plan.n_steps)
+    for _ in range(3):
+        episodes, drills = next(source)
+        assert episodes.ids.shape[1] in LENGTHS[0]
+        assert drills.ids.shape[1] in LENGTHS[1]
+        kinds = [{name for row in batch.names for name in row} for batch in (episodes, drills)]
+        assert kinds[0] & {"action", "lessons"}
+        assert not kinds[1] & {"action", "lessons"}
 
 
 def test_a_branch_sees_its_own_dialogue_and_nothing_else() -> None:

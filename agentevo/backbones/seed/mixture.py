@@ -9,7 +9,7 @@ from agentevo.backbones.seed.drills import draw_drill
 from agentevo.backbones.seed.samples import Sample, distill_sample, episode_samples
 
 N_DRILLS = 4  # an item of drills holds so many: they are short
-P_DISTILL = 0.12
+P_DISTILL = 0.2
 
 
 def draw_samples(

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ from agentevo.backbones.seed.start import HEAD_DIM, start_copying
 from agentevo.backbones.seed.tokenizer import Encoded, encode, train_tokenizer
 
 TENSORS = ("ids", "weights", "positions", "n_seen", "branches")
-LENGTHS = (128, 320, 640, 1280, 1920)
-"""Token lengths to which samples are padded: few shapes, so that compilation pays."""
+LENGTHS = ((1280, 1920), (128, 320, 640))
+"""Token lengths to which episodes and drills are padded: few shapes, so that compilation pays."""
+SIZES = (2 / 3, 1 / 3)  # of a step's tokens, as episodes and as drills
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Plan:
     window: int = 1250
     """Tokens of the context window that episodes are cut to."""
     n_steps: int = 12000
-    tokens_per_step: int = 7680
+    tokens_per_step: int = 11520
     lr: float = 1e-3
     """Of AdamW, for embeddings and norms."""
     lr_matrices: float = 3e-3
@@ -81,52 +83,59 @@ class Batch:
         return (of_trunk | own)[:, None]
 
 
-def shares(at: float, *, fresh: bool) -> dict[str, Any]:
-    """Return the share of drills, and the length of lists, at a point 0..1 of the training.
+def drills_at(at: float, *, fresh: bool) -> tuple[float, int]:
+    """Return the drills' share of the loss, and their longest lists, at a point 0..1.
 
     Fresh weights begin with drills, and on the shortest lists: with few to choose from,
     attention that matches what it looks for forms soonest.
     """
     if fresh and at < 0.15:
         n_most = 4 if at < 0.02 else 8 if at < 0.05 else 16
-        return {"p_drill": 0.95 if at < 0.09 else 0.8, "n_most": n_most}
-    return {"p_drill": 0.8 if at < 0.6 else 0.6}
+        return 0.9 if at < 0.09 else 0.6, n_most
+    return 0.35, 16
 
 
 def batches(
     tokenizer: PreTrainedTokenizerFast, plan: Plan, seed: int, at_step: int
-) -> Iterator[Batch]:
-    """Yield batches for ever, each of about `tokens_per_step` tokens of like-sized samples."""
+) -> Iterator[tuple[Batch, Batch]]:
+    """Yield for ever what steps learn from: like-sized episodes, and like-sized drills.
+
+    Each step learns from both. In turn, one would undo what the other taught.
+    """
     rng = random.Random(f"{plan.seed}/{seed}/{at_step}")
 
     @lru_cache(maxsize=4096)
     def count(text: str) -> int:
         return len(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids) + 2
 
-    shelves: dict[int, list[Encoded]] = defaultdict(list)
-    n_done = 0
-    while True:
-        now = shares((at_step + n_done) / plan.n_steps, fresh=not plan.start)
-        for sample in draw_samples(rng, plan.window, count, **now):
-            row = encode(sample, tokenizer)
-            length = next((n for n in LENGTHS if len(row.ids) <= n), None)
-            if length is None or not any(row.weights):
-                continue
-            shelf = shelves[length]
-            shelf.append(row)
-            if len(shelf) >= n_rows(length, plan.tokens_per_step):
-                yield pad(shelf, length, tokenizer.pad_token_id)
-                shelves[length] = []
-                n_done += 1
+    def stream(kind: int) -> Iterator[Batch]:
+        shelves: dict[int, list[Encoded]] = defaultdict(list)
+        while True:
+            _, n_most = drills_at(step / plan.n_steps, fresh=not plan.start)
+            for sample in draw_samples(rng, plan.window, count, p_drill=kind, n_most=n_most):
+                row = encode(sample, tokenizer)
+                length = next((n for n in LENGTHS[kind] if len(row.ids) <= n), None)
+                if length is None or not any(row.weights):
+                    continue
+                shelf = shelves[length]
+                shelf.append(row)
+                if len(shelf) >= n_rows(length, SIZES[kind] * plan.tokens_per_step):
+                    yield pad(shelf, length, tokenizer.pad_token_id)
+                    shelves[length] = []
+
+    step = at_step
+    for pair in zip(stream(0), stream(1), strict=False):
+        yield pair
+        step += 1
 
 
-def n_rows(length: int, n_tokens: int) -> int:
+def n_rows(length: int, n_tokens: float) -> int:
     """Return how many rows cost as much time as `n_tokens` in the longest rows do.
 
     Processes that train together wait for each other; attention makes long rows dearer.
     """
-    longest = LENGTHS[-1]
-    return int(n_tokens / length * 2 / (1 + length / longest))
+    longest = LENGTHS[0][-1]
+    return max(1, int(n_tokens / length * 2 / (1 + length / longest)))
 
 
 def pad(rows: list[Encoded], length: int, filler: int) -> Batch:
@@ -224,8 +233,7 @@ def probe(
     """Return the share of right tokens by name, on worlds that training never draws."""
     source = batches(tokenizer, plan, seed=-1, at_step=plan.n_steps)
     right: dict[str, list[float]] = defaultdict(list)
-    for _ in range(12):
-        batch = next(source)
+    for batch in chain(*islice(source, 8)):
         _, _, hits = token_losses(model, model.model, batch, device)
         chosen = batch.weights[:, 1:] > 0
         names = [batch.names[i][j + 1] for i, j in chosen.nonzero().tolist()]
@@ -238,8 +246,8 @@ def _feed(
     queue: Any, tokenizer: PreTrainedTokenizerFast, plan: Plan, rank: int, at_step: int
 ) -> None:
     torch.set_num_threads(1)
-    for batch in batches(tokenizer, plan, seed=rank, at_step=at_step):
-        queue.put([getattr(batch, name).numpy() for name in TENSORS])
+    for pair in batches(tokenizer, plan, seed=rank, at_step=at_step):
+        queue.put([[getattr(batch, name).numpy() for name in TENSORS] for batch in pair])
 
 
 def _average(model: LlamaForCausalLM, ranks: int, *, late: bool) -> bool:
@@ -303,11 +311,16 @@ def train(
     began, n_tokens, running = time.time(), 0, 0.0
     late, parent = False, mp.parent_process()
     while step < plan.n_steps and not late:
-        tensors = dict(zip(TENSORS, map(torch.from_numpy, queue.get()), strict=True))
-        batch = Batch(**tensors, names=[])
-        losses, token_weights, _ = token_losses(model, body, batch, device)
-        loss = (losses * token_weights).sum() / token_weights.sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        drilled, _ = drills_at(step / plan.n_steps, fresh=not plan.start)
+        loss = 0.0
+        for arrays, part in zip(queue.get(), (1 - drilled, drilled), strict=True):
+            tensors = dict(zip(TENSORS, map(torch.from_numpy, arrays), strict=True))
+            batch = Batch(**tensors, names=[])
+            losses, token_weights, _ = token_losses(model, body, batch, device)
+            partial = part * (losses * token_weights).sum() / token_weights.sum()
+            partial.backward()  # type: ignore[no-untyped-call]
+            loss += partial.item()
+            n_tokens += batch.ids.numel() * ranks
         late = minutes is not None and time.time() - began > 60 * minutes
         late = late or (parent is not None and not parent.is_alive())  # it was killed
         if ranks > 1:
@@ -319,8 +332,7 @@ def train(
             optim.step()
             optim.zero_grad()
         step += 1
-        n_tokens += batch.ids.numel() * ranks
-        running = 0.95 * running + 0.05 * loss.item() if running else loss.item()
+        running = 0.95 * running + 0.05 * loss if running else loss
         if rank == 0 and step % 20 == 0:
             speed = n_tokens / (time.time() - began)
             print(f"step {step}/{plan.n_steps} loss {running:.4f} {speed:.0f} tokens/s", flush=True)

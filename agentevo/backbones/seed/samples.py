@@ -218,7 +218,7 @@ def distill_sample(rng: random.Random) -> Sample:
     sample.add("system", prompts.DISTILL_SYSTEM)
     sample.add("user", prompts.distill_message(transcripts))
     text = "\n".join(f"- {line}." for line in lessons) or "- none"
-    sample.answer([(text, 1.0, "lessons")])
+    sample.answer([(text, 2.0, "lessons")])
     return sample
 
 
