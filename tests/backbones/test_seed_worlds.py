@@ -114,6 +114,8 @@ def test_drills_of_states_say_what_is_done_and_list_the_rest() -> None:
                 assert f" {participle} " in held
             else:
                 left.append(" ".join([verb, *name]))
+        if "Directions:" in sample.trunk[0].text:
+            left.append(sample.trunk[0].text.splitlines()[-1])
         assert listed == (f" do {', '.join(left)};" if left else "")
 
 

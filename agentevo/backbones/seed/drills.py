@@ -135,8 +135,10 @@ def states(rng: random.Random) -> Sample:
     held += [Thing(tool) for tool in rng.sample(words.TOOLS, rng.randint(0, 2))]
     rng.shuffle(held)
     sample = Sample("states")
+    left = [f"{verb} {name}" for verb, _, name, is_done in directions if not is_done]
     if rng.random() < 0.5:
-        lines = [f"{verb} the {name}" for verb, _, name, _ in directions]
+        left.append(f"{rng.choice(words.MAKE)} {rng.choice(words.PRODUCTS)}")
+        lines = [*(f"{verb} the {name}" for verb, _, name, _ in directions), left[-1]]
         sample.add("user", "Directions:\n" + "\n".join(lines))
         sample.add("assistant", "Action: inventory")
     sample.add("user", f"You are carrying: {join([article(thing.listed) for thing in held])}.")
@@ -145,7 +147,6 @@ def states(rng: random.Random) -> Sample:
         replied.append((f"{',' if i else ''} {verb} {name}", 0.0, "asked"))
         replied.append((f" {past}", 0.5, "conclusion"))
         replied.append((" here" if is_done else " no", 1.0, "state"))
-    left = [f"{verb} {name}" for verb, _, name, is_done in directions if not is_done]
     replied += [(text, 1.0, kind) for text, kind in [(";", "notes"), *note("do", left, "found")]]
     sample.answer(replied)
     return sample
@@ -157,6 +158,7 @@ def lists(rng: random.Random) -> Sample:
     furniture = rng.sample(words.FIXTURES, rng.randint(1, 4))
     verb = [verb for verb, _ in rng.sample(words.VERBS, len(names))]
     todo = [f"{one} {name}" for one, name in zip(verb, names, strict=True)]
+    todo.append(f"{rng.choice(words.MAKE)} {rng.choice(words.PRODUCTS)}")
     exits = [f"{room} {rng.choice(COMPASS)}" for room in rng.sample(words.ROOMS, rng.randint(1, 6))]
     at, tool = rng.randrange(len(names)), rng.choice(words.TOOLS)
     score = rng.choice(["", "\n\nYour score has just gone up by one point."])

@@ -116,7 +116,11 @@ class Expert:
         ]
 
     def _todo(self) -> list[str]:
-        return [f"{verb} {name}" for name, verb in self.todo]
+        """Return what is still to be done, the making of the product at last."""
+        if not self.has_checked or self.world.made:
+            return []
+        last = f"{self.world.make} {self.world.product}"
+        return [*(f"{verb} {name}" for name, verb in self.todo), last]
 
     # --- what it does -------------------------------------------------------------------
 
@@ -206,7 +210,7 @@ class Expert:
 
     def _check(self) -> tuple[Pieces, str] | None:
         """Look at what is held, once, and note what is still to be done to it."""
-        if self.has_checked or not self._verbs():
+        if self.has_checked:
             return None
         if not self.has_counted:
             self.has_counted = True
@@ -227,7 +231,8 @@ class Expert:
                     verdict = " no"
                     self.todo.append((name, verb))
                 said.append((verdict, "decision"))
-        said += [(";", "notes"), *note("do", self._todo(), "found")]
+        said += [(";", "notes")] if said else []
+        said += note("do", self._todo(), "found")
         pieces, command = self._work() or self._finish()
         return [*said, *pieces], command
 
