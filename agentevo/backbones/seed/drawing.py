@@ -58,7 +58,15 @@ def draw_world(rng: random.Random, size: Size | None = None) -> World:
     rng.choice([f.contents for f in home.fixtures if f.is_open] or [home.floor]).append(
         Thing(document)
     )
+    wanted = {
+        laws[verb].instrument
+        for need in needs
+        for verb in need.verbs
+        if laws[verb].participle not in need.thing.states
+    }
     for tool in tools:
+        if tool not in wanted and rng.random() < 0.5:
+            continue  # nobody needs it: it need not be there
         spot = rng.choice(home_spots if rng.random() < 0.75 else spots)
         spot.append(Thing(tool))
     for spot in spots:

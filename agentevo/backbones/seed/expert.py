@@ -59,7 +59,8 @@ class Expert:
     """Whether it has looked at what it holds."""
     has_checked: bool = False
     heading_home: bool = False
-    gave_up: bool = False
+    is_stuck: bool = False
+    """Whether something that the product needs can be neither found nor done."""
     slipped: bool = False
     """Whether the last decision was blind: nobody should imitate it."""
     tried: dict[str, list[Use]] = field(default_factory=dict)
@@ -189,14 +190,15 @@ class Expert:
         if self.get and not self._has_looked_again:
             self._has_looked_again = True
             return decided("look again", "", before), "look"
-        self.gave_up = True
         if self.find:
+            self.is_stuck = True
             self.todo.pop(0)
             self.find = ""
         self.get, self.closed = [], []
         said = decided("not found", "", before)
         if not self.route.back:
-            return said, "look"
+            self.has_counted = True
+            return said, "inventory"
         self.heading_home = True
         return self.route.homewards(said)
 
@@ -218,6 +220,7 @@ class Expert:
         self.has_checked = True
         said: Pieces = []
         held = {thing.name: thing for thing in self.world.held}
+        self.is_stuck = self.is_stuck or any(n.thing.name not in held for n in self.world.needs)
         for need in self.world.needs:
             name = need.thing.name
             for verb in need.verbs:
@@ -286,7 +289,7 @@ class Expert:
     def _finish(self) -> tuple[Pieces, str]:
         world = self.world
         if not world.made:
-            if self.gave_up:
+            if self.is_stuck:
                 return [(" something is missing", "conclusion")], "look"
             return decided("all", "ready"), f"{world.make} {world.product}"
         if len(self.tried_endings) >= MAX_ENDINGS:
@@ -358,10 +361,10 @@ class Expert:
         elif verb not in self.told:
             self.tried.setdefault(verb, []).append(use)
             if len(self.tried[verb]) >= MAX_TRIES:
-                self.gave_up = True
+                self.is_stuck = True
                 self.todo = [(n, v) for n, v in self.todo if v != verb]
         elif use.tool in words.TOOLS:  # it was not found
-            self.gave_up = True
+            self.is_stuck = True
             self.todo.pop(0)
         elif self.route.back:
             self.heading_home = True
