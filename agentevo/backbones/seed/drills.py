@@ -24,12 +24,14 @@ def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     at = rng.random()
     if at < 0.05:
         return recall(rng, n_most)
-    if at < 0.35:
+    if at < 0.3:
         return presence(rng)
-    if at < 0.65:
+    if at < 0.6:
         return states(rng)
-    if at < 0.8:
+    if at < 0.72:
         return lists(rng)
+    if at < 0.85:
+        return after_survey(rng)
     return surroundings(rng)
 
 
@@ -196,6 +198,33 @@ def lists(rng: random.Random) -> Sample:
     sample.add("user", observation)
     left = [one for i, one in enumerate(listed) if i != at or not is_done]
     sample.answer(thought(left, "list"))
+    return sample
+
+
+def after_survey(rng: random.Random) -> Sample:
+    """Return a thought that says what of the furniture is closed, and the list of that after it."""
+    names = list(dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.randint(2, 4))))
+    furniture = [(f, rng.random() < 0.5, False) for f in rng.sample(words.FIXTURES, 5)]
+    furniture = furniture[: rng.randint(2, 5)]
+    closed = [name for name, is_closed, _ in furniture if is_closed]
+    if closed and (len(names) < 2 or rng.random() < 0.5):
+        said = f"{', '.join(f'{name} no' for name in names)}, open {closed[0]}"
+        command, observation, left = f"open {closed[0]}", f"You open the {closed[0]}.", names
+        closed = closed[1:]
+    else:
+        said, left = f"{names[0]} here", names[1:]
+        command = f"take {names[0]}"
+        observation = f"You take the {names[0]} from the {rng.choice(furniture)[0]}."
+    pieces = [*note("get", names), *surveyed(furniture), *note("at", [rng.choice(words.ROOMS)])]
+    sample = Sample("lists")
+    before = "".join(text for text, _ in pieces)
+    sample.add("assistant", f"Thought:{before} {said}.\nAction: {command}")
+    sample.add("user", observation)
+    replied: Asked = [("Thought:", 0.2, "notes")]
+    replied += [(text, 0.5, kind) for text, kind in note("get", left)]
+    replied += [(text, 1.0, "list") for text, _ in note("closed", closed)]
+    replied += [(text, 0.5, kind) for text, kind in pieces[-1:]]
+    sample.answer(replied)
     return sample
 
 
