@@ -107,15 +107,19 @@ def test_drills_of_states_say_what_is_done_and_list_the_rest() -> None:
         held = sample.trunk[-1].text
         verdicts, _, listed = sample.branches[0].messages[0].text.partition(";")
         left = []
-        for item in verdicts.removeprefix("Thought: ").split(", "):
+        items = verdicts.removeprefix("Thought: ").split(", ")
+        make = []
+        if "Directions:" in sample.trunk[0].text:
+            make = [sample.trunk[0].text.splitlines()[-1]]
+            assert items.pop() == make[0]
+        for item in items:
             verb, *name, participle, verdict = item.split()
             assert participle == past[verb]
             if verdict == "here":
                 assert f" {participle} " in held
             else:
                 left.append(" ".join([verb, *name]))
-        if "Directions:" in sample.trunk[0].text:
-            left.append(sample.trunk[0].text.splitlines()[-1])
+        left += make
         assert listed == (f" do {', '.join(left)};" if left else "")
 
 

@@ -24,13 +24,13 @@ def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     at = rng.random()
     if at < 0.05:
         return recall(rng, n_most)
-    if at < 0.3:
+    if at < 0.25:
         return presence(rng)
-    if at < 0.6:
+    if at < 0.55:
         return states(rng)
-    if at < 0.72:
+    if at < 0.67:
         return lists(rng)
-    if at < 0.85:
+    if at < 0.87:
         return after_survey(rng)
     return surroundings(rng)
 
@@ -149,7 +149,8 @@ def states(rng: random.Random) -> Sample:
         replied.append((f"{',' if i else ''} {verb} {name}", 0.0, "asked"))
         replied.append((f" {past}", 0.5, "conclusion"))
         replied.append((" here" if is_done else " no", 1.0, "state"))
-    replied += [(text, 1.0, kind) for text, kind in [(";", "notes"), *note("do", left, "found")]]
+    last = f", {left[-1]};" if len(sample.trunk) > 1 else ";"
+    replied += [(text, 1.0, kind) for text, kind in [(last, "found"), *note("do", left, "found")]]
     sample.answer(replied)
     return sample
 
@@ -222,7 +223,7 @@ def after_survey(rng: random.Random) -> Sample:
     sample.add("user", observation)
     replied: Asked = [("Thought:", 0.2, "notes")]
     replied += [(text, 0.5, kind) for text, kind in note("get", left)]
-    replied += [(text, 1.0, "list") for text, _ in note("closed", closed)]
+    replied += [(text, 2.0, "list") for text, _ in note("closed", closed)]
     replied += [(text, 0.5, kind) for text, kind in pieces[-1:]]
     sample.answer(replied)
     return sample

@@ -234,7 +234,7 @@ class Expert:
                     verdict = " no"
                     self.todo.append((name, verb))
                 said.append((verdict, "decision"))
-        said += [(";", "notes")] if said else []
+        said.append((f"{',' if said else ''} {self._todo()[-1]};", "found"))
         said += note("do", self._todo(), "found")
         pieces, command = self._work() or self._finish()
         return [*said, *pieces], command
