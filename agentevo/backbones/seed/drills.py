@@ -150,7 +150,7 @@ def states(rng: random.Random) -> Sample:
         replied.append((f" {past}", 0.5, "conclusion"))
         replied.append((" here" if is_done else " no", 1.0, "state"))
     last = f", {left[-1]};" if len(sample.trunk) > 1 else ";"
-    replied += [(text, 1.0, kind) for text, kind in [(last, "found"), *note("do", left, "found")]]
+    replied += [(text, 2.0, kind) for text, kind in [(last, "found"), *note("do", left, "found")]]
     sample.answer(replied)
     return sample
 
@@ -207,6 +207,8 @@ def after_survey(rng: random.Random) -> Sample:
     names = list(dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.randint(2, 4))))
     furniture = [(f, rng.random() < 0.5, False) for f in rng.sample(words.FIXTURES, 5)]
     furniture = furniture[: rng.randint(2, 5)]
+    if rng.random() < 0.4:
+        furniture.append(rng.choice(furniture))
     closed = [name for name, is_closed, _ in furniture if is_closed]
     if closed and (len(names) < 2 or rng.random() < 0.5):
         said = f"{', '.join(f'{name} no' for name in names)}, open {closed[0]}"

@@ -345,6 +345,9 @@ class Expert:
         for fixture in self.world.here.fixtures if self.get else ():
             is_blind = self._may_miss() if not fixture.is_open else self.rng.random() < self.p_blind
             self._furniture.append((fixture.name, fixture.is_open == is_blind, is_blind))
+            if self.rng.random() < 0.5 * self.p_blind:  # some players repeat themselves
+                seen, is_closed, _ = self.rng.choice(self._furniture)
+                self._furniture.append((seen, is_closed, True))
         self.closed = [name for name, is_closed, _ in self._furniture if is_closed]
 
     def _may_miss(self, share: float = 1.0) -> bool:

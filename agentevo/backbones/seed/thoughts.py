@@ -28,10 +28,11 @@ def surveyed(furniture: Sequence[tuple[str, bool, bool]]) -> Pieces:
     """Return what stands in a room and what of it is closed.
 
     Args:
-        furniture: names, whether each is taken for closed, and whether that is blind.
+        furniture: names, whether each is taken for closed, and whether saying so is blind.
     """
     pieces: Pieces = []
     for name, is_closed, is_blind in furniture:
-        pieces.append((f"{',' if pieces else ' see'} {name}", "found"))
+        kind = "slip" if is_blind else "found"
+        pieces.append((f"{',' if pieces else ' see'} {name}", kind))
         pieces.append((" closed" if is_closed else " no", "slip" if is_blind else "decision"))
     return [*pieces, (";", "notes")] if pieces else []
