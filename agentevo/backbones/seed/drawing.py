@@ -134,9 +134,9 @@ def _adjective(rng: random.Random) -> str:
 def _connect(rng: random.Random, base: Room, direction: str, room: Room) -> None:
     door = None
     if rng.random() < 0.4:
-        door = Door(f"{rng.choice(words.ADJECTIVES)} {rng.choice(words.DOORS)}", rng.random() < 0.3)
+        door = Door(f"{words.adjective(rng)} {rng.choice(words.DOORS)}", rng.random() < 0.3)
         if rng.random() < 0.3:
-            door.name = f"{rng.choice(words.ADJECTIVES)} {rng.choice(words.NOUNS)} door"
+            door.name = f"{words.adjective(rng)} {rng.choice(words.NOUNS)} door"
     for start, way, end in ((base, direction, room), (room, OPPOSITE[direction], base)):
         kind: Kind = "door" if door else "exit"
         text = fill(phrasing(kind, rng), noun=door.name if door else "", direction=way)

@@ -179,7 +179,7 @@ def lists(rng: random.Random) -> Sample:
         "do": (todo, 0, f"{verb[0]} {names[0]} with {tool}", f"You {verb[0]} the {names[0]}.",
                cannot),
         "exits": (exits, 0, f"go {exits[0].split()[1]}", "You can't go that way.",
-                  f"You have to open the {rng.choice(words.ADJECTIVES)} door first."),
+                  f"You have to open the {words.adjective(rng)} door first."),
     }  # fmt: skip
     sample = Sample("lists")
     label = rng.choice(list(cases))
@@ -221,6 +221,10 @@ def after_survey(rng: random.Random) -> Sample:
     pieces = [*note("get", names), *surveyed(furniture), *note("at", [rng.choice(words.ROOMS)])]
     sample = Sample("lists")
     before = "".join(text for text, _ in pieces)
+    if command.startswith("open "):  # which is the first that is closed?
+        asked, chosen = said.rsplit(" open ", 1)
+        reply = [(f"Thought:{before} {asked}", 0.0, "asked"), (" open", 0.0, "asked")]
+        sample.answer([*reply, (f" {chosen}", 2.0, "chosen"), (f".\nAction: {command}", 0.0, "")])
     sample.add("assistant", f"Thought:{before} {said}.\nAction: {command}")
     sample.add("user", observation)
     replied: Asked = [("Thought:", 0.2, "notes")]

@@ -19,8 +19,8 @@ from agentevo.backbones.seed.route import Route
 from agentevo.backbones.seed.thoughts import Pieces, decided, note, surveyed
 from agentevo.backbones.seed.world import World, advice
 
-MAX_TRIES = 5  # guesses at one verb before it is left
-MAX_ENDINGS = 12  # guesses at how the job ends
+MAX_TRIES = 8  # guesses at one verb before it is left
+MAX_ENDINGS = 16  # guesses at how the job ends
 
 
 class Use(NamedTuple):

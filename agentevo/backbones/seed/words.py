@@ -99,11 +99,19 @@ def _made_up(rng: random.Random) -> str:
     return "".join(parts)
 
 
+def adjective(rng: random.Random) -> str:
+    """Return an adjective; one in eight is made up, with a hyphen or without."""
+    if rng.random() < 0.88:
+        return rng.choice(ADJECTIVES)
+    ending = rng.choice(["", f"-{rng.choice(NOUNS)}", f"-{_made_up(rng)}"])
+    return _made_up(rng) + ending
+
+
 def name_of_thing(rng: random.Random) -> str:
-    """Return a name of one to three words; about one noun in six is made up."""
+    """Return a name of one to three words; about one noun in five is made up."""
 
     def noun() -> str:
-        if rng.random() < 0.18:
+        if rng.random() < 0.22:
             return _made_up(rng)
         return rng.choice(NOUNS)
 
@@ -111,11 +119,11 @@ def name_of_thing(rng: random.Random) -> str:
     if shape < 0.3:
         return noun()
     if shape < 0.62:
-        return f"{rng.choice(ADJECTIVES)} {noun()}"
+        return f"{adjective(rng)} {noun()}"
     if shape < 0.78:
         return f"{noun()} {noun()}"
     if shape < 0.93:
-        return f"{rng.choice(ADJECTIVES)} {noun()} {noun()}"
+        return f"{adjective(rng)} {noun()} {noun()}"
     return f"{noun()} of {noun()}"
 
 
