@@ -23,7 +23,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a random model of the seed's kind, with its tokenizer."""
-    from agentevo.backbones.seed.pretrain import Plan, new_model
+    from agentevo.backbones.seed.plan import Plan
+    from agentevo.backbones.seed.pretrain import new_model
     from agentevo.backbones.seed.tokenizer import train_tokenizer
 
     folder = tmp_path_factory.mktemp("tiny")

@@ -8,10 +8,11 @@ from collections import Counter
 
 import pytest
 
+from agentevo.backbones.seed.batches import DRILL_LENGTHS, EPISODE_LENGTHS, batches, pad
 from agentevo.backbones.seed.drawing import Size, draw_world
-from agentevo.backbones.seed.drills import presence, states
+from agentevo.backbones.seed.drills import after_survey, presence, states
 from agentevo.backbones.seed.mixture import draw_samples
-from agentevo.backbones.seed.pretrain import LENGTHS, Plan, batches, pad
+from agentevo.backbones.seed.plan import Plan
 from agentevo.backbones.seed.samples import distill_sample, play
 from agentevo.backbones.seed.tokenizer import encode, train_tokenizer
 from agentevo.backbones.seed.words import ADJECTIVES, NOUNS, VERBS
@@ -123,11 +124,39 @@ def test_drills_of_states_say_what_is_done_and_list_the_rest() -> None:
         assert listed == (f" do {', '.join(left)};" if left else "")
 
 
+def test_drills_of_what_follows_a_survey_work_off_what_it_called_closed() -> None:
+    n_opened = 0
+    for seed in range(80):
+        sample = after_survey(random.Random(seed))
+        said, command = sample.trunk[0].text.split("\nAction: ")
+        survey = said.split(" see ")[1].split(";")[0].split(", ")
+        closed = [one.removesuffix(" closed") for one in survey if one.endswith(" closed")]
+        if command.startswith("open "):
+            n_opened += 1
+            assert command == f"open {closed.pop(0)}"
+        reply = sample.branches[-1].messages[0].text
+        listed = reply.split(" closed ")[1].split(";")[0].split(", ") if " closed " in reply else []
+        assert listed == closed
+    assert 10 < n_opened < 70
+
+
+def test_the_player_looks_twice_and_goes_on_without_a_tool_that_nobody_needs() -> None:
+    n_without = 0
+    for seed in range(120):
+        played = play(random.Random(seed), Size(1, 1, 0.9, 1.0), share_told=1.0)
+        thoughts = [turn.reply for turn in played.turns]
+        if any(" not found" in one for one in thoughts):
+            n_without += 1
+            assert any(" look again" in one for one in thoughts)
+            assert played.world.won
+    assert n_without > 5
+
+
 def test_each_call_is_encoded_as_the_dialogue_that_an_agent_would_send() -> None:
     tokenizer = train_tokenizer(40, 600)
     rng = random.Random(1)
     for _ in range(10):
-        for sample in draw_samples(rng, 800, len, p_drill=0.3):
+        for sample in draw_samples(rng, 800, len, drilled=rng.random() < 0.3):
             row = encode(sample, tokenizer)
             for number, branch in enumerate(sample.branches, 1):
                 turns = [*sample.trunk[: branch.after], *branch.messages]
@@ -152,8 +181,8 @@ def test_every_step_of_the_training_learns_from_episodes_and_from_drills() -> No
     source = batches(train_tokenizer(40, 2000), plan, seed=0, at_step=plan.n_steps)
     for _ in range(3):
         episodes, drills = next(source)
-        assert episodes.ids.shape[1] in LENGTHS[0]
-        assert drills.ids.shape[1] in LENGTHS[1]
+        assert episodes.ids.shape[1] in EPISODE_LENGTHS
+        assert drills.ids.shape[1] in DRILL_LENGTHS
         kinds = [{name for row in batch.names for name in row} for batch in (episodes, drills)]
         assert kinds[0] & {"action", "lessons"}
         assert not kinds[1] & {"action", "lessons"}
@@ -165,7 +194,7 @@ def test_a_branch_sees_its_own_dialogue_and_nothing_else() -> None:
     samples = (
         one
         for _ in range(50)
-        for one in draw_samples(rng, 800, lambda text: len(text.split()), p_drill=0.0)
+        for one in draw_samples(rng, 800, lambda text: len(text.split()), drilled=False)
     )
     row = encode(next(one for one in samples if len(one.branches) > 2), tokenizer)
     mask = pad([row], len(row.ids) + 3, 0).mask()[0, 0]

@@ -133,7 +133,8 @@ def model(place: Path) -> Path:
     """A tiny Llama that has learned to say one of three commands, as a Hugging Face folder."""
     import torch
 
-    from agentevo.backbones.seed.pretrain import Plan, new_model
+    from agentevo.backbones.seed.plan import Plan
+    from agentevo.backbones.seed.pretrain import new_model
     from agentevo.backbones.seed.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer(100, 600)

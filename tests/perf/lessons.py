@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,11 +60,17 @@ async def play(lessons: tuple[str, ...], n: int, backbone: str) -> dict[str, Tra
     tasks = benchmark.tasks("validation", n)
     benchmark.prepare(tasks, workers=2)
     model = backbones.load(backbone)
+    began = time.monotonic()
     player = Player(model, Given(lessons) if lessons else None)
     found = {}
     async for attempts in play_all(player, benchmark, tasks, Occasion("perf", 0, "evaluation")):
         for one in attempts:
             found[one.task_id] = one
+            print(
+                f"\r{len(found)}/{len(tasks)} games, {time.monotonic() - began:.0f} s",
+                end="", file=sys.stderr, flush=True,
+            )  # fmt: skip
+    print(file=sys.stderr)
     model.close()
     return found
 

@@ -17,8 +17,10 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from agentevo.backbones.seed import attention, pretrain
+from agentevo.backbones.seed import attention
+from agentevo.backbones.seed.batches import pad
 from agentevo.backbones.seed.drills import draw_drill
+from agentevo.backbones.seed.plan import Plan
 from agentevo.backbones.seed.samples import episode_samples
 from agentevo.backbones.seed.tokenizer import encode
 from agentevo.backbones.seed.weights_file import FOLDER
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     def count(text: str) -> int:
         return len(tokenizer(text, add_special_tokens=False)["input_ids"]) + 2
 
-    rng, window = random.Random("errors"), pretrain.Plan().window
+    rng, window = random.Random("errors"), Plan().window
     tokens: dict[str, list[bool]] = defaultdict(list)
     calls: dict[str, list[bool]] = defaultdict(list)
     episodes = (episode_samples(rng, window, count) for _ in range(args.episodes))
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for sample in samples:
             drilled = sample.kind not in ("told", "untold")
             row = encode(sample, tokenizer)
-            batch = pretrain.pad([row], len(row.ids), tokenizer.pad_token_id)
+            batch = pad([row], len(row.ids), tokenizer.pad_token_id)
             with torch.no_grad():
                 logits = model(
                     input_ids=batch.ids, position_ids=batch.positions,

@@ -210,7 +210,7 @@ def after_survey(rng: random.Random) -> Sample:
     if rng.random() < 0.4:
         furniture.append(rng.choice(furniture))
     closed = [name for name, is_closed, _ in furniture if is_closed]
-    if closed and (len(names) < 2 or rng.random() < 0.5):
+    if closed and rng.random() < 0.5:
         said = f"{', '.join(f'{name} no' for name in names)}, open {closed[0]}"
         command, observation, left = f"open {closed[0]}", f"You open the {closed[0]}.", names
         closed = closed[1:]
@@ -236,7 +236,7 @@ def after_survey(rng: random.Random) -> Sample:
 
 
 def surroundings(rng: random.Random) -> Sample:
-    """Return a room that is entered, and what is noted of it: closed furniture and exits."""
+    """Return rooms that are entered, and what is noted of them: furniture and exits."""
     world = draw_world(rng, Size(rng.randint(2, 6), 1, 0.5, 0.0))
     sample = Sample("surroundings")
     rooms = rng.sample(world.rooms, 2)

@@ -17,7 +17,7 @@ def draw_samples(
     budget: int,
     count: Callable[[str], int],
     *,
-    p_drill: float,
+    drilled: bool,
     n_most: int = 16,
 ) -> list[Sample]:
     """Draw the samples of one training item: drills, lessons to be written, or an episode.
@@ -26,10 +26,10 @@ def draw_samples(
         rng: draws everything.
         budget: tokens of the context window.
         count: counts a message's tokens.
-        p_drill: chance of drills.
+        drilled: whether to draw drills.
         n_most: the longest list in a drill.
     """
-    if rng.random() < p_drill:
+    if drilled:
         return [draw_drill(rng, n_most) for _ in range(N_DRILLS)]
     if rng.random() < P_DISTILL:
         return [distill_sample(rng)]

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import random
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import asdict, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -27,131 +23,10 @@ from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agentevo.backbones.seed import attention
-from agentevo.backbones.seed.mixture import draw_samples
+from agentevo.backbones.seed.batches import TENSORS, Batch, batches
+from agentevo.backbones.seed.plan import Plan, drills_at, rate
 from agentevo.backbones.seed.start import HEAD_DIM, start_copying
-from agentevo.backbones.seed.tokenizer import Encoded, encode, train_tokenizer
-
-TENSORS = ("ids", "weights", "positions", "n_seen", "branches")
-LENGTHS = ((1280, 1920), (128, 320, 640))
-"""Token lengths to which episodes and drills are padded: few shapes, so that compilation pays."""
-SIZES = (2 / 3, 1 / 3)  # of a step's tokens, as episodes and as drills
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is trained, and how long."""
-
-    n_vocab: int = 4096
-    n_dim: int = 256
-    n_layers: int = 5
-    n_heads: int = 4
-    rope_theta: float = 1e6
-    window: int = 1250
-    """Tokens of the context window that episodes are cut to."""
-    n_steps: int = 12000
-    tokens_per_step: int = 11520
-    lr: float = 1e-3
-    """Of AdamW, for embeddings and norms."""
-    lr_matrices: float = 3e-3
-    """Of Muon, for the matrices inside the layers."""
-    n_warmup: int = 60
-    start: str = ""
-    """Folder of an earlier training whose weights and tokenizer are trained on; "": none."""
-    weight_decay: float = 0.05
-    seed: int = 0
-
-
-@dataclass
-class Batch:
-    """Samples padded to one length; arrays of shape (n_samples, length)."""
-
-    ids: torch.Tensor
-    weights: torch.Tensor
-    positions: torch.Tensor
-    n_seen: torch.Tensor
-    branches: torch.Tensor
-    """-1 for padding."""
-    names: list[list[str]]
-
-    def mask(self) -> torch.Tensor:
-        """Return where a token sees another, (n_samples, 1, length, length); see `Encoded`."""
-        length = self.ids.shape[1]
-        place = torch.arange(length)
-        branch = self.branches
-        of_trunk = (branch[:, None, :] == 0) & (place < self.n_seen[:, :, None])
-        own = (branch[:, None, :] == branch[:, :, None]) & (place <= place[:, None])
-        return (of_trunk | own)[:, None]
-
-
-def drills_at(at: float, *, fresh: bool) -> tuple[float, int]:
-    """Return the drills' share of the loss, and their longest lists, at a point 0..1.
-
-    Fresh weights begin with drills, and on the shortest lists: with few to choose from,
-    attention that matches what it looks for forms soonest.
-    """
-    if fresh and at < 0.15:
-        n_most = 4 if at < 0.02 else 8 if at < 0.05 else 16
-        return 0.9 if at < 0.09 else 0.6, n_most
-    return 0.35, 16
-
-
-def batches(
-    tokenizer: PreTrainedTokenizerFast, plan: Plan, seed: int, at_step: int
-) -> Iterator[tuple[Batch, Batch]]:
-    """Yield for ever what steps learn from: like-sized episodes, and like-sized drills.
-
-    Each step learns from both. In turn, one would undo what the other taught.
-    """
-    rng = random.Random(f"{plan.seed}/{seed}/{at_step}")
-
-    @lru_cache(maxsize=4096)
-    def count(text: str) -> int:
-        return len(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids) + 2
-
-    def stream(kind: int) -> Iterator[Batch]:
-        shelves: dict[int, list[Encoded]] = defaultdict(list)
-        while True:
-            _, n_most = drills_at(step / plan.n_steps, fresh=not plan.start)
-            for sample in draw_samples(rng, plan.window, count, p_drill=kind, n_most=n_most):
-                row = encode(sample, tokenizer)
-                length = next((n for n in LENGTHS[kind] if len(row.ids) <= n), None)
-                if length is None or not any(row.weights):
-                    continue
-                shelf = shelves[length]
-                shelf.append(row)
-                if len(shelf) >= n_rows(length, SIZES[kind] * plan.tokens_per_step):
-                    yield pad(shelf, length, tokenizer.pad_token_id)
-                    shelves[length] = []
-
-    step = at_step
-    for pair in zip(stream(0), stream(1), strict=False):
-        yield pair
-        step += 1
-
-
-def n_rows(length: int, n_tokens: float) -> int:
-    """Return how many rows cost as much time as `n_tokens` in the longest rows do.
-
-    Processes that train together wait for each other; attention makes long rows dearer.
-    """
-    longest = LENGTHS[0][-1]
-    return max(1, int(n_tokens / length * 2 / (1 + length / longest)))
-
-
-def pad(rows: list[Encoded], length: int, filler: int) -> Batch:
-    """Return samples as a batch of one length."""
-
-    def table(lists: list[list[Any]], fill: float) -> torch.Tensor:
-        return torch.tensor([one + [fill] * (length - len(one)) for one in lists])
-
-    return Batch(
-        ids=table([row.ids for row in rows], filler),
-        weights=table([row.weights for row in rows], 0.0),
-        positions=table([row.positions for row in rows], 0),
-        n_seen=table([row.n_seen for row in rows], 0),
-        branches=table([row.branches for row in rows], -1),
-        names=[row.names + [""] * (length - len(row.names)) for row in rows],
-    )
+from agentevo.backbones.seed.tokenizer import train_tokenizer
 
 
 def new_model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -194,16 +69,6 @@ def optimizers(model: LlamaForCausalLM, plan: Plan) -> list[torch.optim.Optimize
         ),
         torch.optim.AdamW(others, lr=plan.lr, betas=(0.9, 0.98), weight_decay=0.0),
     ]
-
-
-def rate(step: int, plan: Plan) -> float:
-    """Return the learning rate's factor: warm-up, then flat, then down to 2 % in the last half."""
-    if step < plan.n_warmup:
-        return (step + 1) / plan.n_warmup
-    start = 0.5 * plan.n_steps
-    if step < start:
-        return 1.0
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - start) / (plan.n_steps - start)))
 
 
 def token_losses(

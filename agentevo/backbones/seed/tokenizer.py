@@ -54,7 +54,7 @@ def train_tokenizer(n_items: int, n_tokens: int, seed: int = 0) -> PreTrainedTok
 def _texts(n_items: int, seed: int) -> Iterator[str]:
     rng = random.Random(seed)
     for _ in range(n_items):
-        for sample in draw_samples(rng, 1_000_000, len, p_drill=0.1):
+        for sample in draw_samples(rng, 1_000_000, len, drilled=rng.random() < 0.1):
             for message in chain(sample.trunk, *(branch.messages for branch in sample.branches)):
                 yield message.text
 
