@@ -114,12 +114,15 @@ def test_drills_of_states_say_what_is_done_and_list_the_rest() -> None:
             make = [sample.trunk[0].text.splitlines()[-1]]
             assert items.pop() == make[0]
         for item in items:
-            verb, *name, participle, verdict = item.split()
+            asked, _, again = item.partition(": ")
+            verb, *name, participle, verdict = asked.split()
             assert participle == past[verb]
             if verdict == "here":
                 assert f" {participle} " in held
+                assert not again
             else:
                 left.append(" ".join([verb, *name]))
+                assert again == left[-1]
         left += make
         assert listed == (f" do {', '.join(left)};" if left else "")
 
@@ -205,3 +208,13 @@ def test_a_branch_sees_its_own_dialogue_and_nothing_else() -> None:
             for key, branch in enumerate(row.branches)
         ]
         assert mask[query].tolist() == [*expected, False, False, False]
+
+
+def test_a_word_is_cut_alike_at_the_start_of_a_line_and_after_a_space() -> None:
+    tokenizer = train_tokenizer(40, 600)
+    for word in ("lettuce", "zwibelqua", "table"):
+        after_space, at_start = (
+            tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])
+            for text in (f"a {word}", f"A\n{word}")
+        )
+        assert after_space[1:] == at_start[2:]

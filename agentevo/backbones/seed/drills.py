@@ -149,6 +149,8 @@ def states(rng: random.Random) -> Sample:
         replied.append((f"{',' if i else ''} {verb} {name}", 0.0, "asked"))
         replied.append((f" {past}", 0.5, "conclusion"))
         replied.append((" here" if is_done else " no", 1.0, "state"))
+        if not is_done:
+            replied.append((f": {verb} {name}", 1.0, "found"))
     last = f", {left[-1]};" if len(sample.trunk) > 1 else ";"
     replied += [(text, 2.0, kind) for text, kind in [(last, "found"), *note("do", left, "found")]]
     sample.answer(replied)

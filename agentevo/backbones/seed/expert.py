@@ -234,6 +234,8 @@ class Expert:
                     verdict = " no"
                     self.todo.append((name, verb))
                 said.append((verdict, "decision"))
+                if verdict == " no":  # said again behind its mark, for the list to be made of
+                    said.append((f": {verb} {name}", "found"))
         said.append((f"{',' if said else ''} {self._todo()[-1]};", "found"))
         said += note("do", self._todo(), "found")
         pieces, command = self._work() or self._finish()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from agentevo.backbones.seed.mixture import draw_samples
@@ -32,6 +32,7 @@ CHAT_TEMPLATE = (
 def train_tokenizer(n_items: int, n_tokens: int, seed: int = 0) -> PreTrainedTokenizerFast:
     """Train the tokenizer on `n_items` drawn training items to a vocabulary of `n_tokens`."""
     bpe = Tokenizer(models.BPE())
+    bpe.normalizer = same_at_line_starts()
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)]
     )
@@ -49,6 +50,15 @@ def train_tokenizer(n_items: int, n_tokens: int, seed: int = 0) -> PreTrainedTok
     )
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
+
+
+def same_at_line_starts() -> normalizers.Normalizer:
+    """Return what puts a space before each word that begins a line.
+
+    Without it a word that the vocabulary lacks is cut otherwise at the start of a line, as in
+    a list of ingredients, than after a space, and cannot be copied token by token.
+    """
+    return normalizers.Replace(Regex("\n(?=[a-z])"), "\n ")
 
 
 def _texts(n_items: int, seed: int) -> Iterator[str]:
