@@ -94,7 +94,8 @@ def test_drills_of_presence_say_what_the_text_shows() -> None:
         text = sample.trunk[-1].text
         reply = sample.branches[0].messages[0].text
         for item in reply.removeprefix("Thought: ").split("; ")[-1].split(", "):
-            name, _, verdict = item.rpartition(" ")
+            _, rest = item.split(" ", 1)
+            name, _, verdict = rest.rpartition(" ")
             said[verdict] += 1
             if verdict == "here":
                 assert re.search(rf" {name}\b", text)
@@ -107,12 +108,12 @@ def test_drills_of_states_say_what_is_done_and_list_the_rest() -> None:
         sample = states(random.Random(seed))
         held = sample.trunk[-1].text
         verdicts, _, listed = sample.branches[0].messages[0].text.partition(";")
-        left = []
+        left: list[str] = []
         items = verdicts.removeprefix("Thought: ").split(", ")
-        make = []
+        make: list[str] = []
         if "Directions:" in sample.trunk[0].text:
             make = [sample.trunk[0].text.splitlines()[-1]]
-            assert items.pop() == make[0]
+            assert items.pop().split(" ", 1)[1] == make[0]
         for item in items:
             asked, _, again = item.partition(": ")
             verb, *name, participle, verdict = asked.split()
@@ -121,9 +122,9 @@ def test_drills_of_states_say_what_is_done_and_list_the_rest() -> None:
                 assert f" {participle} " in held
                 assert not again
             else:
-                left.append(" ".join([verb, *name]))
+                left.append(" ".join([str(len(left) + 1), verb, *name]))
                 assert again == left[-1]
-        left += make
+        left += [f"{len(left) + 1} {one}" for one in make]
         assert listed == (f" do {', '.join(left)};" if left else "")
 
 

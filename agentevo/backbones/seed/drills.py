@@ -13,7 +13,7 @@ from agentevo.backbones.seed.drawing import Size, draw_world
 from agentevo.backbones.seed.language import article, join
 from agentevo.backbones.seed.route import COMPASS
 from agentevo.backbones.seed.samples import Sample
-from agentevo.backbones.seed.thoughts import note, surveyed
+from agentevo.backbones.seed.thoughts import note, numbered, surveyed
 from agentevo.backbones.seed.world import OPPOSITE, Thing, advice
 
 Asked = list[tuple[str, float, str]]
@@ -106,21 +106,31 @@ def _asked(rng: random.Random, text: str, there: set[str], absent: list[str]) ->
     absent = rng.sample(absent, max(1, len(there)))
     asked = list(dict.fromkeys([*sorted(there), *absent]))
     rng.shuffle(asked)
-    asked = asked[:10]
+    asked = numbered(_some_numbers(rng, asked[:9]))
     sample = Sample("presence")
     if rng.random() < 0.4:  # named before, which does not mean that it is here
-        sample.add("user", f"{rng.choice(words.PARTS)}:\n" + "\n".join(asked))
+        sample.add("user", f"{rng.choice(words.PARTS)}:\n" + "\n".join(_names(asked)))
         sample.add("assistant", "Action: look")
     sample.add("user", text)
     replied: Asked = [("Thought:", 0.0, "")]
     is_listed = rng.random() < 0.5
     if is_listed:
         replied += [(text, 0.0, kind) for text, kind in note("get", asked)]  # nobody can know
-    for i, name in enumerate(asked):
-        replied.append((f"{',' if i else ''} {name}", 0.5 if is_listed else 0.0, "asked"))
+    for i, (item, name) in enumerate(zip(asked, _names(asked), strict=True)):
+        replied.append((f"{',' if i else ''} {item}", 0.5 if is_listed else 0.0, "asked"))
         replied.append((" here" if name in there else " no", 1.0, "presence"))
     sample.answer(replied)
     return sample
+
+
+def _some_numbers(rng: random.Random, items: list[str]) -> dict[int, str]:
+    """Return items with numbers as they stand when others have been worked off."""
+    numbers = sorted(rng.sample(range(1, 10), len(items))) if rng.random() < 0.5 else []
+    return dict(zip(numbers or range(1, 10), items, strict=False))
+
+
+def _names(items: list[str]) -> list[str]:
+    return [item.split(" ", 1)[1] for item in items]
 
 
 def states(rng: random.Random) -> Sample:
@@ -137,20 +147,22 @@ def states(rng: random.Random) -> Sample:
     held += [Thing(tool) for tool in rng.sample(words.TOOLS, rng.randint(0, 2))]
     rng.shuffle(held)
     sample = Sample("states")
-    left = [f"{verb} {name}" for verb, _, name, is_done in directions if not is_done]
+    jobs = [f"{verb} {name}" for verb, _, name, is_done in directions if not is_done]
+    lines = [f"{verb} the {name}" for verb, _, name, _ in directions]
     if rng.random() < 0.5:
-        left.append(f"{rng.choice(words.MAKE)} {rng.choice(words.PRODUCTS)}")
-        lines = [*(f"{verb} the {name}" for verb, _, name, _ in directions), left[-1]]
-        sample.add("user", "Directions:\n" + "\n".join(lines))
+        jobs.append(f"{rng.choice(words.MAKE)} {rng.choice(words.PRODUCTS)}")
+        sample.add("user", "Directions:\n" + "\n".join([*lines, jobs[-1]]))
         sample.add("assistant", "Action: inventory")
     sample.add("user", f"You are carrying: {join([article(thing.listed) for thing in held])}.")
     replied: Asked = [("Thought:", 0.0, "")]
+    left = numbered(dict(enumerate(jobs, 1)))
+    to_say = iter(left)
     for i, (verb, past, name, is_done) in enumerate(directions):
         replied.append((f"{',' if i else ''} {verb} {name}", 0.0, "asked"))
         replied.append((f" {past}", 0.5, "conclusion"))
         replied.append((" here" if is_done else " no", 1.0, "state"))
         if not is_done:
-            replied.append((f": {verb} {name}", 1.0, "found"))
+            replied.append((f": {next(to_say)}", 1.0, "found"))
     last = f", {left[-1]};" if len(sample.trunk) > 1 else ";"
     replied += [(text, 2.0, kind) for text, kind in [(last, "found"), *note("do", left, "found")]]
     sample.answer(replied)
@@ -164,6 +176,8 @@ def lists(rng: random.Random) -> Sample:
     verb = [verb for verb, _ in rng.sample(words.VERBS, len(names))]
     todo = [f"{one} {name}" for one, name in zip(verb, names, strict=True)]
     todo.append(f"{rng.choice(words.MAKE)} {rng.choice(words.PRODUCTS)}")
+    listed_names = numbered(_some_numbers(rng, names))
+    listed_jobs = numbered(dict(enumerate(todo, rng.choice([1, 1, 1, 2, 3]))))
     exits = [f"{room} {rng.choice(COMPASS)}" for room in rng.sample(words.ROOMS, rng.randint(1, 6))]
     at, tool = rng.randrange(len(names)), rng.choice(words.TOOLS)
     score = rng.choice(["", "\n\nYour score has just gone up by one point."])
@@ -176,17 +190,19 @@ def lists(rng: random.Random) -> Sample:
         "That's already open.",
     ]
     cases = {
-        "get": (names, at, f"take {names[at]}", rng.choice(taken), cannot),
+        "get": (listed_names, at, f"take {names[at]}", rng.choice(taken), cannot),
         "closed": (furniture, 0, f"open {furniture[0]}", rng.choice(opened), None),
-        "do": (todo, 0, f"{verb[0]} {names[0]} with {tool}", f"You {verb[0]} the {names[0]}.",
-               cannot),
+        "do": (listed_jobs, 0, f"{verb[0]} {names[0]} with {tool}",
+               f"You {verb[0]} the {names[0]}.", cannot),
         "exits": (exits, 0, f"go {exits[0].split()[1]}", "You can't go that way.",
                   f"You have to open the {words.adjective(rng)} door first."),
     }  # fmt: skip
     sample = Sample("lists")
     label = rng.choice(list(cases))
     listed, at, command, done, undone = cases[label]
-    before = rng.choice([[], note("get", [tool])]) if label != "get" else []
+    before = note("get", [f"{rng.randint(1, 4)} {tool}"])
+    if label == "get" or rng.random() < 0.5:
+        before = []
     after = note("at", [rng.choice(words.ROOMS)]) if label in ("get", "closed") else []
     is_done = undone is None or rng.random() < 0.65
     observation = (done + score if label in ("get", "do") else done) if is_done else str(undone)
@@ -211,16 +227,17 @@ def after_survey(rng: random.Random) -> Sample:
     furniture = furniture[: rng.randint(2, 5)]
     if rng.random() < 0.4:
         furniture.append(rng.choice(furniture))
+    items = numbered(_some_numbers(rng, names))
     closed = [name for name, is_closed, _ in furniture if is_closed]
     if closed and rng.random() < 0.5:
-        said = f"{', '.join(f'{name} no' for name in names)}, open {closed[0]}"
-        command, observation, left = f"open {closed[0]}", f"You open the {closed[0]}.", names
+        said = f"{', '.join(f'{item} no' for item in items)}, open {closed[0]}"
+        command, observation, left = f"open {closed[0]}", f"You open the {closed[0]}.", items
         closed = closed[1:]
     else:
-        said, left = f"{names[0]} here", names[1:]
+        said, left = f"{items[0]} here", items[1:]
         command = f"take {names[0]}"
         observation = f"You take the {names[0]} from the {rng.choice(furniture)[0]}."
-    pieces = [*note("get", names), *surveyed(furniture), *note("at", [rng.choice(words.ROOMS)])]
+    pieces = [*note("get", items), *surveyed(furniture), *note("at", [rng.choice(words.ROOMS)])]
     sample = Sample("lists")
     before = "".join(text for text, _ in pieces)
     if command.startswith("open "):  # which is the first that is closed?

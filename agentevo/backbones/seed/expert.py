@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from agentevo.backbones.seed import words
 from agentevo.backbones.seed.route import Route
-from agentevo.backbones.seed.thoughts import Pieces, decided, note, surveyed
+from agentevo.backbones.seed.thoughts import Pieces, decided, note, numbered, surveyed
 from agentevo.backbones.seed.world import World, advice
 
 MAX_TRIES = 8  # guesses at one verb before it is left
@@ -49,8 +49,9 @@ class Expert:
     told_ending: bool
     rng: random.Random
     p_blind: float = 0.0
-    get: list[str] = field(default_factory=list)
-    todo: list[tuple[str, str]] = field(default_factory=list)
+    get: dict[int, str] = field(default_factory=dict)
+    todo: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """By number, a thing and the verb of the directions that is still to be done to it."""
     find: str = ""
     closed: list[str] = field(default_factory=list)
     has_read: bool = False
@@ -65,8 +66,10 @@ class Expert:
     """Whether the last decision was blind: nobody should imitate it."""
     tried: dict[str, list[Use]] = field(default_factory=dict)
     tried_endings: list[str] = field(default_factory=list)
+    _n_asked: int = 0
+    """How much was still to be done when that was looked at."""
     _next: int = 0
-    """The index in `get` at which the check of what is here goes on."""
+    """The number in `get` at which the check of what is here goes on."""
     _furniture: list[tuple[str, bool, bool]] = field(default_factory=list)
     """What stands in the room, as just looked at: its name, whether it is taken for closed, and
     whether that is blind."""
@@ -109,7 +112,7 @@ class Expert:
     def _notes(self) -> Pieces:
         exploring = bool(not self.has_read or (self.get and self.has_looked) or self.find)
         return [
-            *note("get", self.get if self.has_looked else []),
+            *note("get", numbered(self.get) if self.has_looked else []),
             *note("do", self._todo()),
             *note("find", [self.find] if self.find else []),
             *(surveyed(self._furniture) or note("closed", self.closed)),
@@ -120,8 +123,9 @@ class Expert:
         """Return what is still to be done, the making of the product at last."""
         if not self.has_checked or self.world.made:
             return []
-        last = f"{self.world.make} {self.world.product}"
-        return [*(f"{verb} {name}" for name, verb in self.todo), last]
+        items = {number: f"{verb} {name}" for number, (name, verb) in self.todo.items()}
+        last = {self._n_asked + 1: f"{self.world.make} {self.world.product}"}
+        return numbered(items | last)
 
     # --- what it does -------------------------------------------------------------------
 
@@ -150,22 +154,23 @@ class Expert:
                 pieces.append((" none", "decision"))
         if pieces:
             pieces.append((";", "notes"))
-        return [*pieces, *note("get", self.get, "found")]
+        return [*pieces, *note("get", numbered(self.get), "found")]
 
     def _fetch(self) -> tuple[Pieces, str]:
         """Take the next thing that is here, open what is closed, or go on."""
         said: Pieces = []
-        for i in range(self._next, len(self.get)):
-            name = self.get[i]
-            said.append((f"{',' if said else ''} {name}", "conclusion"))
+        for number, name in self.get.items():
+            if number < self._next:
+                continue
+            said.append((f"{',' if said else ''} {number} {name}", "conclusion"))
             is_here = self._visible(name)
             blind = self._may_miss(0.3) if is_here else self.rng.random() < self.p_blind
             self.slipped = self.slipped or blind
             if is_here != blind:
-                self._next = i
+                self._next = number
                 return [*said, (" here", "decision")], f"take {name}"
             said.append((" no", "decision"))
-        self._next = len(self.get)
+        self._next = self._past_all()
         if self.closed:
             return decided("open", self.closed[0], said), f"open {self.closed[0]}"
         return self._explore(said)
@@ -192,9 +197,9 @@ class Expert:
             return decided("look again", "", before), "look"
         if self.find:
             self.is_stuck = True
-            self.todo.pop(0)
+            self._drop_first()
             self.find = ""
-        self.get, self.closed = [], []
+        self.get, self.closed = {}, []
         said = decided("not found", "", before)
         if not self.route.back:
             self.has_counted = True
@@ -232,10 +237,11 @@ class Expert:
                     verdict = " here"
                 else:
                     verdict = " no"
-                    self.todo.append((name, verb))
+                    self._n_asked += 1
+                    self.todo[self._n_asked] = (name, verb)
                 said.append((verdict, "decision"))
-                if verdict == " no":  # said again behind its mark, for the list to be made of
-                    said.append((f": {verb} {name}", "found"))
+                if verdict == " no":  # said again behind its number, for the list to be made of
+                    said.append((f": {self._n_asked} {verb} {name}", "found"))
         said.append((f"{',' if said else ''} {self._todo()[-1]};", "found"))
         said += note("do", self._todo(), "found")
         pieces, command = self._work() or self._finish()
@@ -251,7 +257,7 @@ class Expert:
         return self._carry_out()
 
     def _carry_out(self) -> tuple[Pieces, str]:
-        name, verb = self.todo[0]
+        name, verb = self._first()
         is_told = verb in self.told
         use = self._guess or self._use(verb)
         said: Pieces = [
@@ -323,18 +329,19 @@ class Expert:
         elif verb == "go":
             self.route.went(rest, world.here, observation)
             if self.route.at != was_at:
-                self.closed, self._next = [], len(self.get)
+                self.closed, self._next = [], self._past_all()
             if self.route.is_new:
                 self._look_at_furniture()
         elif verb == "open" and self.closed and rest == self.closed[0]:
             self.closed.pop(0)
             self._next = 0
-        elif verb == "take" and rest in self.get:
+        elif verb == "take" and rest in self.get.values():
+            number = next(n for n, name in self.get.items() if name == rest)
             if any(thing.name == rest for thing in world.held):
-                self.get.remove(rest)
+                del self.get[number]
                 self.closed = self.closed if self.get else []
             else:
-                self._next += 1
+                self._next = number + 1
         elif self._working:
             use, self._working, self._guess = self._working, None, None
             self._judge(use)
@@ -359,18 +366,18 @@ class Expert:
 
     def _judge(self, use: Use) -> None:
         """Take note of whether the first of what is to be done is done now."""
-        name, verb = self.todo[0]
+        name, verb = self._first()
         thing = next(t for t in self.world.held if t.name == name)
         if self.world.laws[verb].participle in thing.states:
-            self.todo.pop(0)
+            self._drop_first()
         elif verb not in self.told:
             self.tried.setdefault(verb, []).append(use)
             if len(self.tried[verb]) >= MAX_TRIES:
                 self.is_stuck = True
-                self.todo = [(n, v) for n, v in self.todo if v != verb]
+                self.todo = {n: job for n, job in self.todo.items() if job[1] != verb}
         elif use.tool in words.TOOLS:  # it was not found
             self.is_stuck = True
-            self.todo.pop(0)
+            self._drop_first()
         elif self.route.back:
             self.heading_home = True
         else:
@@ -378,10 +385,20 @@ class Expert:
 
     def _read(self) -> None:
         self.has_read = True
-        self.get = [need.thing.name for need in self.world.needs]
+        needed = [need.thing.name for need in self.world.needs]
         tools = [self.world.laws[verb].instrument for verb in self._verbs() if verb in self.told]
-        self.get += [tool for tool in dict.fromkeys(tools) if tool in words.TOOLS]
+        needed += [tool for tool in dict.fromkeys(tools) if tool in words.TOOLS]
+        self.get = dict(enumerate(needed, 1))
         self.route.back, self.closed = [], []
+
+    def _past_all(self) -> int:
+        return max(self.get, default=0) + 1
+
+    def _first(self) -> tuple[str, str]:
+        return self.todo[min(self.todo)]
+
+    def _drop_first(self) -> None:
+        del self.todo[min(self.todo)]
 
     def _verbs(self) -> list[str]:
         """Return the verbs of the directions, each once, in their order."""

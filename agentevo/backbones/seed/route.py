@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from agentevo.backbones.seed.thoughts import Pieces, decided, note
+from agentevo.backbones.seed.thoughts import Pieces, decided, note, numbered
 from agentevo.backbones.seed.world import OPPOSITE, Room
 
 COMPASS = ("north", "east", "south", "west")
@@ -83,7 +83,8 @@ class Route:
 
     def notes(self, *, exploring: bool) -> Pieces:
         """Return what is worth noting: while exploring everything, else the way back."""
-        back: Pieces = [(f" back {' '.join(self.back)};", "notes")] if self.back else []
+        depth = len(self.back)
+        back = note("back", numbered({depth - i: way for i, way in enumerate(self.back)}))
         if not exploring or (len(self.seen) < 2 and not self.exits):
             return back
         listed = [f"{room} {way}" for room, way in self.exits]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 Pieces = list[tuple[str, str]]
 """Parts of a text with their kinds, which `samples.WEIGHTS` weighs."""
@@ -11,6 +11,15 @@ Pieces = list[tuple[str, str]]
 def note(label: str, items: Sequence[str], kind: str = "notes") -> Pieces:
     """Return a list under its label, or nothing where the list is empty."""
     return [(f" {label} {', '.join(items)};", kind)] if items else []
+
+
+def numbered(items: Mapping[int, str]) -> list[str]:
+    """Return items with their numbers before them, which they keep while the list is shortened.
+
+    Copying goes from number to number. Without numbers it goes on from the last few words, which
+    are the same for `chop red onion` and `fry red onion`.
+    """
+    return [f"{number} {item}" for number, item in items.items()]
 
 
 def decided(word: str, rest: str = "", before: Pieces | None = None) -> Pieces:

@@ -93,7 +93,7 @@ _CODAS = """ b ck d ff g k l ll lt m mp n nd ng nk nt p r rd rk rm rn rt s sh sk
 def _made_up(rng: random.Random) -> str:
     """Return a word that nobody knows, so that words are copied letter by letter if need be."""
     parts = []
-    for _ in range(rng.choice([1, 2, 2, 2, 3])):
+    for _ in range(rng.choice([1, 1, 2, 2, 2])):
         coda = rng.choice(_CODAS) if rng.random() < 0.5 else ""
         parts.append(rng.choice(_ONSETS) + rng.choice(_VOWELS) + coda)
     return "".join(parts)
