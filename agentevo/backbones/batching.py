@@ -2,7 +2,8 @@
 
 Every dialogue has a slot in a shared key-value cache. A request whose prompt begins with
 what its slot already holds pays only for the new tokens, and the decoding of all running
-requests is one call of the model a token. The loop runs in a thread of its own.
+requests is one call of the model for their next token, and for those after it that were
+guessed right. The loop runs in a thread of its own.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import torch
 from transformers import Cache, PreTrainedModel
 
 from agentevo.backbones.backbone import BackboneError
+from agentevo.backbones.drafts import Drafts
 
 IDLE_TOO = 0.5  # with more slots than this share running, all decode: no cache is copied then
+N_GUESSED = 5  # tokens of each reply that are guessed for one call of the model
 CHUNK = 256  # prompt tokens of one request that are read in one call of the model
 
 
@@ -50,6 +53,16 @@ class Request:
     n_cached: int = 0
     slot: int = -1
     generator: torch.Generator | None = None
+    drafts: Drafts = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the prompt for guesses at the reply."""
+        self.drafts = Drafts(self.ids)
+
+    def guess(self, n_positions: int) -> list[int]:
+        """Return guesses at the next tokens, fewer where the reply or the window ends."""
+        room = min(self.max_tokens, n_positions - len(self.ids)) - len(self.out) - 1
+        return self.drafts.guess(min(N_GUESSED, room)) if room > 0 else []
 
 
 class SlotCache(Cache):  # type: ignore[misc]
@@ -243,32 +256,55 @@ class Batcher:
         return hidden
 
     def _decode(self) -> None:
-        """Generate one token for every running request."""
+        """Generate the next token of every running request, and those that were guessed right."""
         if not self._running:
             return
-        slots = [r.slot for r in self._running]
-        last = {r.slot: (r.out or r.ids)[-1] for r in self._running}
+        limit = self._cache.keys[0].shape[2]
+        guesses = {r.slot: r.guess(limit) for r in self._running}
+        parts = {r.slot: [(r.out or r.ids)[-1], *guesses[r.slot]] for r in self._running}
+        slots = list(parts)
         if len(slots) > IDLE_TOO * len(self._held):  # idle rows: what they write is written over
             slots = list(range(len(self._held)))
-        hidden = self._call(slots, [[last.get(slot, self._end)] for slot in slots])
-        for slot, token in last.items():
-            self._held[slot].append(token)
-        rows = [slots.index(r.slot) for r in self._running]
+        hidden = self._call(slots, [parts.get(slot, [self._end]) for slot in slots])
+        places = [(slots.index(slot), j) for slot, part in parts.items() for j in range(len(part))]
+        rows, columns = torch.tensor(places).unbind(1)
         head: Any = self._model.get_output_embeddings()
-        logits = head(hidden[rows, -1]).float().cpu()
+        logits = iter(head(hidden[rows, columns]).float().cpu())
         still = []
-        for request, row in zip(self._running, logits, strict=True):
-            if request.generator is not None:
-                noise = torch.rand(row.shape, generator=request.generator)
-                row = row / request.temperature - torch.log(-torch.log(noise.clamp(1e-9, 1 - 1e-7)))
-            token = int(row.argmax())
-            if token != self._end:
-                request.out.append(token)
-            full = len(request.ids) + len(request.out) >= self._cache.keys[0].shape[2]
-            if token == self._end or len(request.out) >= request.max_tokens or full:
-                reply = Reply(request.out, request.n_cached, token == self._end)
+        for request in self._running:
+            scores = [next(logits) for _ in parts[request.slot]]
+            reply = self._append(request, scores, guesses[request.slot], limit)
+            if reply is not None:
                 with suppress(InvalidStateError):  # it was cancelled at this moment
                     request.future.set_result(reply)
             elif not request.future.cancelled():  # by a timeout, or because the run ends
                 still.append(request)
         self._running = still
+
+    def _append(
+        self, request: Request, scores: list[torch.Tensor], guesses: list[int], limit: int
+    ) -> Reply | None:
+        """Choose tokens as long as the guesses are right; return the reply if it is whole.
+
+        Args:
+            request: whose reply goes on.
+            scores: for the next token and for that after each guess, of shape (n_vocab,).
+            guesses: one fewer than `scores`.
+            limit: most tokens of prompt and reply.
+        """
+        for score, guess in zip(scores, [*guesses, None], strict=True):
+            self._held[request.slot].append((request.out or request.ids)[-1])
+            if request.generator is not None:
+                noise = torch.rand(score.shape, generator=request.generator)
+                score = score / request.temperature
+                score = score - torch.log(-torch.log(noise.clamp(1e-9, 1 - 1e-7)))
+            token = int(score.argmax())
+            if token != self._end:
+                request.out.append(token)
+                request.drafts.append(token)
+            full = len(request.ids) + len(request.out) >= limit
+            if token == self._end or len(request.out) >= request.max_tokens or full:
+                return Reply(request.out, request.n_cached, token == self._end)
+            if token != guess:
+                break
+        return None

@@ -11,6 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from agentevo.backbones import BackboneError, load
+from agentevo.backbones.drafts import Drafts
 from agentevo.backbones.local import Local
 
 
@@ -134,3 +135,33 @@ def test_altered_weights_of_the_seed_are_noticed(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"other weights")
     with pytest.raises(BackboneError, match="were altered"):
         checked_folder(tmp_path)
+
+
+def test_what_a_reply_repeats_costs_fewer_calls_of_the_model(tiny_model: Path) -> None:
+    backbone = Local("tiny", tiny_model, n_slots=1)
+    chat = backbone.chat(episode="e", temperature=0.0, max_tokens=40)
+    n_calls = 0
+    whole = backbone.model.base_model.forward
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal n_calls
+        n_calls += 1
+        return whole(*args, **kwargs)
+
+    backbone.model.base_model.forward = counted
+    reply = chat.invoke(dialogue(2))
+    n_calls = 0
+    again = chat.invoke([*dialogue(2), reply, *dialogue(2)[1:]])  # mostly the same once more
+    backbone.close()
+    assert again.usage_metadata is not None
+    assert 0 < n_calls < again.usage_metadata["output_tokens"]
+
+
+def test_guesses_follow_the_longest_stretch_that_stood_there_before() -> None:
+    drafts = Drafts([1, 2, 3, 4, 9, 2, 3, 5, 1, 2, 3])
+    assert drafts.guess(2) == [4, 9]
+    drafts.append(8)
+    assert drafts.guess(2) == []
+    drafts.append(2)
+    drafts.append(3)
+    assert drafts.guess(9) == [8, 2, 3]
