@@ -155,7 +155,7 @@ def states(rng: random.Random) -> Sample:
         sample.add("assistant", "Action: inventory")
     sample.add("user", f"You are carrying: {join([article(thing.listed) for thing in held])}.")
     replied: Asked = [("Thought:", 0.0, "")]
-    left = numbered(dict(enumerate(jobs, 1)))
+    left = numbered(jobs)
     to_say = iter(left)
     for i, (verb, past, name, is_done) in enumerate(directions):
         replied.append((f"{',' if i else ''} {verb} {name}", 0.0, "asked"))
@@ -194,8 +194,8 @@ def lists(rng: random.Random) -> Sample:
         "closed": (furniture, 0, f"open {furniture[0]}", rng.choice(opened), None),
         "do": (listed_jobs, 0, f"{verb[0]} {names[0]} with {tool}",
                f"You {verb[0]} the {names[0]}.", cannot),
-        "exits": (exits, 0, f"go {exits[0].split()[1]}", "You can't go that way.",
-                  f"You have to open the {words.adjective(rng)} door first."),
+        "exits": (numbered(exits), len(exits) - 1, f"go {exits[-1].split()[1]}",
+                  "You can't go that way.", f"You have to open the {words.adjective(rng)} door first."),
     }  # fmt: skip
     sample = Sample("lists")
     label = rng.choice(list(cases))
@@ -265,9 +265,10 @@ def surroundings(rng: random.Random) -> Sample:
         sample.add("assistant", f"Action: go {OPPOSITE[came]}")
         sample.add("user", room.describe())
         exits = [f"{room.name} {way}" for way in COMPASS if way in room.exits and way != came]
-        seen.insert(0, room.name)
+        seen.append(room.name)
         noted = surveyed([(f.name, not f.is_open, False) for f in room.fixtures])
-        noted += [*note("at", [room.name]), *note("seen", seen), *note("exits", exits, "found")]
+        noted += [*note("at", [room.name]), *note("seen", numbered(seen))]
+        noted += note("exits", numbered(exits), "found")
         replied: Asked = [("Thought:", 0.0, "")]
         replied += [(text, 0.2 if kind == "notes" else 1.0, kind) for text, kind in noted]
         sample.answer(replied)

@@ -25,11 +25,11 @@ class Route:
     p_blind: float = 0.0
     at: str = ""
     back: list[str] = field(default_factory=list)
-    """Directions that lead back to where the search began, the next one first."""
+    """Directions that lead back to where the search began, the next one last."""
     seen: list[str] = field(default_factory=list)
-    """Rooms, the latest first."""
+    """Rooms, the latest last."""
     exits: list[tuple[str, str]] = field(default_factory=list)
-    """Rooms and directions not tried, those of the latest room first."""
+    """Rooms and directions not tried, those of the latest room last."""
     is_new: bool = False
     """Whether the exits of this room are noted now for the first time."""
     is_known: bool = False
@@ -49,54 +49,53 @@ class Route:
             if _REFUSED in observation:
                 self._door = observation.split(_REFUSED)[1].split(" first")[0]
             else:
-                self.exits = self.exits[1:]
+                self.exits = self.exits[:-1]
             return
         self.at = room.name
-        if self.back and way == self.back[0]:
-            self.back.pop(0)
+        if self.back and way == self.back[-1]:
+            self.back.pop()
             return
-        self.exits = self.exits[1:]
-        self.back.insert(0, OPPOSITE[way])
+        self.exits = self.exits[:-1]
+        self.back.append(OPPOSITE[way])
         self.is_known = room.name in self.seen
         if not self.is_known:
-            self.seen.insert(0, room.name)
-            self.exits = [*self._ways(room, OPPOSITE[way]), *self.exits]
+            self.seen.append(room.name)
+            self.exits += self._ways(room, OPPOSITE[way])
             self.is_new = True
 
     def explore(self, before: Pieces) -> tuple[Pieces, str] | None:
         """Return the next step of the search, or None when nothing is left to be searched."""
         if self.is_known:
-            return decided("been here", f"back {self.back[0]}", before), f"go {self.back[0]}"
+            return decided("been here", f"back {self.back[-1]}", before), f"go {self.back[-1]}"
         if self._door:
             door, self._door = self._door, ""
             return decided("closed", door, before), f"open {door}"
         if not self.exits:
             return None
-        room, way = self.exits[0]
+        room, way = self.exits[-1]
         if room != self.at:
-            return decided("back", self.back[0], before), f"go {self.back[0]}"
+            return decided("back", self.back[-1], before), f"go {self.back[-1]}"
         return decided("try", way, before), f"go {way}"
 
     def homewards(self, before: Pieces) -> tuple[Pieces, str]:
         """Return the next step back to where the search began."""
-        return decided("go home", self.back[0], before), f"go {self.back[0]}"
+        return decided("go home", self.back[-1], before), f"go {self.back[-1]}"
 
     def notes(self, *, exploring: bool) -> Pieces:
         """Return what is worth noting: while exploring everything, else the way back."""
-        depth = len(self.back)
-        back = note("back", numbered({depth - i: way for i, way in enumerate(self.back)}))
+        back = note("back", numbered(self.back))
         if not exploring or (len(self.seen) < 2 and not self.exits):
             return back
-        listed = [f"{room} {way}" for room, way in self.exits]
+        listed = numbered([f"{room} {way}" for room, way in self.exits])
         n_here = sum(room == self.at for room, _ in self.exits) if self.is_new else 0
-        here, rest = ", ".join(listed[:n_here]), ", ".join(listed[n_here:])
-        exits: Pieces = []
-        if here:
-            exits = [(f" exits {here}", "slip" if self._imagined else "found")]
-            exits.append((f", {rest};" if rest else ";", "notes"))
-        elif rest:
-            exits = [(f" exits {rest};", "notes")]
-        return [*note("at", [self.at]), *back, *note("seen", self.seen), *exits]
+        n_rest = len(listed) - n_here
+        exits = note("exits", listed)
+        if n_here:
+            before = f" exits {', '.join(listed[:n_rest])}," if n_rest else " exits"
+            here = f" {', '.join(listed[n_rest:])}"
+            exits = [(before, "notes"), (here, "slip" if self._imagined else "found")]
+            exits.append((";", "notes"))
+        return [*note("at", [self.at]), *back, *note("seen", numbered(self.seen)), *exits]
 
     def _ways(self, room: Room, came: str = "") -> list[tuple[str, str]]:
         ways = [way for way in COMPASS if way in room.exits and way != came]

@@ -13,13 +13,14 @@ def note(label: str, items: Sequence[str], kind: str = "notes") -> Pieces:
     return [(f" {label} {', '.join(items)};", kind)] if items else []
 
 
-def numbered(items: Mapping[int, str]) -> list[str]:
+def numbered(items: Mapping[int, str] | Sequence[str]) -> list[str]:
     """Return items with their numbers before them, which they keep while the list is shortened.
 
     Copying goes from number to number. Without numbers it goes on from the last few words, which
     are the same for `chop red onion` and `fry red onion`.
     """
-    return [f"{number} {item}" for number, item in items.items()]
+    pairs = items.items() if isinstance(items, Mapping) else enumerate(items, 1)
+    return [f"{number} {item}" for number, item in pairs]
 
 
 def decided(word: str, rest: str = "", before: Pieces | None = None) -> Pieces:
