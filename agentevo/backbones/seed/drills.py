@@ -195,7 +195,8 @@ def lists(rng: random.Random) -> Sample:
         "do": (listed_jobs, 0, f"{verb[0]} {names[0]} with {tool}",
                f"You {verb[0]} the {names[0]}.", cannot),
         "exits": (numbered(exits), len(exits) - 1, f"go {exits[-1].split()[1]}",
-                  "You can't go that way.", f"You have to open the {words.adjective(rng)} door first."),
+                  "You can't go that way.",
+                  f"You have to open the {words.adjective(rng)} door first."),
     }  # fmt: skip
     sample = Sample("lists")
     label = rng.choice(list(cases))
