@@ -34,7 +34,7 @@ class AgentSettings(Settings):
     """Calls of the model; the benchmark's own limit counts too."""
     max_tokens: int = Field(400_000, ge=1)
     """Of all prompts and replies of an attempt together."""
-    max_reply_tokens: int = Field(256, ge=8)
+    max_reply_tokens: int = Field(320, ge=8)
     """Of one reply."""
     n_stalled: int = Field(3, ge=2)
     """Times in a row that an action may bring the same observation."""

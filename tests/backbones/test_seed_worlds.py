@@ -10,7 +10,7 @@ import pytest
 
 from agentevo.backbones.seed.batches import DRILL_LENGTHS, EPISODE_LENGTHS, batches, pad
 from agentevo.backbones.seed.drawing import Size, draw_world
-from agentevo.backbones.seed.drills import after_survey, presence, states
+from agentevo.backbones.seed.drills import after_survey, exploring, presence, reading, states
 from agentevo.backbones.seed.mixture import draw_samples
 from agentevo.backbones.seed.plan import Plan
 from agentevo.backbones.seed.samples import distill_sample, play
@@ -183,13 +183,15 @@ def test_each_call_is_encoded_as_the_dialogue_that_an_agent_would_send() -> None
 def test_every_step_of_the_training_learns_from_episodes_and_from_drills() -> None:
     plan = Plan(tokens_per_step=2600)
     source = batches(train_tokenizer(40, 2000), plan, seed=0, at_step=plan.n_steps)
+    of_drills = {"presence", "walk", "state", "list", "recalled"}
     for _ in range(3):
         episodes, drills = next(source)
         assert episodes.ids.shape[1] in EPISODE_LENGTHS
         assert drills.ids.shape[1] in DRILL_LENGTHS
         kinds = [{name for row in batch.names for name in row} for batch in (episodes, drills)]
         assert kinds[0] & {"action", "lessons"}
-        assert not kinds[1] & {"action", "lessons"}
+        assert not kinds[0] & of_drills
+        assert not kinds[1] & {"document", "lessons"}
 
 
 def test_a_branch_sees_its_own_dialogue_and_nothing_else() -> None:
@@ -219,3 +221,33 @@ def test_a_word_is_cut_alike_at_the_start_of_a_line_and_after_a_space() -> None:
             for text in (f"a {word}", f"A\n{word}")
         )
         assert after_space[1:] == at_start[2:]
+
+
+def test_drills_of_reading_note_each_line_and_fetch_what_it_takes() -> None:
+    for seed in range(60):
+        sample = reading(random.Random(seed))
+        lessons, document = sample.trunk[0].text, sample.trunk[2].text
+        lines = document.split("Directions:\n")[1].splitlines()[:-1]
+        needed = re.split(r"\n\w+:\n", document.split("\n\nDirections")[0])[1].splitlines()
+        said = sample.branches[0].messages[0].text.removeprefix("Thought:")
+        how, _, get = said.rpartition(" get ")
+        fetched = [one.split(" ", 1)[1] for one in get.removesuffix(";").split(", ")]
+        assert fetched[: len(needed)] == needed
+        assert all(tool in lessons for tool in fetched[len(needed) :])
+        noted = re.findall(r"\d ([^:]*):", how)
+        assert noted == [line.replace(" the ", " ", 1) for line in lines]
+
+
+def test_drills_of_exploring_go_on_from_what_was_noted() -> None:
+    n_new = 0
+    for seed in range(60):
+        sample = exploring(random.Random(seed))
+        replied = sample.branches[0].messages[0].text
+        if len(sample.trunk) < 2:
+            continue
+        noted, seen = (re.search(r"seen ([^;]*);", t) for t in (sample.trunk[0].text, replied))
+        if noted is None or seen is None:
+            continue
+        assert seen[1].startswith(noted[1])
+        n_new += seen[1] != noted[1]
+    assert n_new > 10

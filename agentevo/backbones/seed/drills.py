@@ -10,29 +10,23 @@ import random
 
 from agentevo.backbones.seed import words
 from agentevo.backbones.seed.drawing import Size, draw_world
+from agentevo.backbones.seed.expert import Expert
 from agentevo.backbones.seed.language import article, join
-from agentevo.backbones.seed.route import COMPASS
-from agentevo.backbones.seed.samples import Sample
-from agentevo.backbones.seed.thoughts import note, numbered, surveyed
+from agentevo.backbones.seed.route import COMPASS, Route
+from agentevo.backbones.seed.samples import WEIGHTS, Sample, lesson_of
+from agentevo.backbones.seed.thoughts import Pieces, note, numbered, surveyed
 from agentevo.backbones.seed.world import OPPOSITE, Thing, advice
+from agentevo.dialogue import prompts
 
 Asked = list[tuple[str, float, str]]
 
 
 def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     """Draw a drill; those that list names or pairs list at most `n_most`."""
-    at = rng.random()
-    if at < 0.05:
+    if rng.random() < 0.04:
         return recall(rng, n_most)
-    if at < 0.25:
-        return presence(rng)
-    if at < 0.55:
-        return states(rng)
-    if at < 0.67:
-        return lists(rng)
-    if at < 0.87:
-        return after_survey(rng)
-    return surroundings(rng)
+    drills = [presence, reading, states, lists, after_survey, surroundings, exploring]
+    return rng.choices(drills, [15, 22, 20, 10, 10, 11, 12])[0](rng)
 
 
 def recall(rng: random.Random, n_most: int) -> Sample:
@@ -133,13 +127,33 @@ def _names(items: list[str]) -> list[str]:
     return [item.split(" ", 1)[1] for item in items]
 
 
+def reading(rng: random.Random) -> Sample:
+    """Return a document under lessons, and what is noted of it."""
+    size = Size(1, rng.choice([1, 2, 3, 3]), rng.choice([0.3, 0.6, 0.9]), 0.0)
+    world = draw_world(rng, size)
+    said = {verb: lesson_of(law, rng) for verb, law in world.laws.items() if rng.random() < 0.9}
+    expert = Expert(world, {verb: advised for verb, (_, advised) in said.items()}, False, rng)
+    lessons = [prompts.lesson_line(*lesson) for lesson in said.values()]
+    rng.shuffle(lessons)
+    sample = Sample("reading")
+    sample.add("user", "\n".join(lessons))
+    sample.add("assistant", f"Action: examine {world.document}")
+    sample.add("user", world.step(f"examine {world.document}"))
+    sample.answer(_weighed([("Thought:", "notes"), *expert.read()]))
+    return sample
+
+
+def _weighed(pieces: Pieces) -> Asked:
+    return [(text, WEIGHTS[kind], kind) for text, kind in pieces]
+
+
 def states(rng: random.Random) -> Sample:
     """Return directions, what is held, and what of the directions is done."""
     verbs = rng.sample(words.VERBS, rng.randint(2, 6))
     directions, held = [], []
-    n_things = rng.choice([1, 1, 1, 1, 2, 3])
-    for name in dict.fromkeys(words.name_of_thing(rng) for _ in range(n_things)):
-        asked = rng.sample(verbs, rng.randint(2, min(4, len(verbs))))
+    names = list(dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.choice([1, 1, 2, 3]))))
+    for name in names:
+        asked = rng.sample(verbs, rng.randint(1 + (len(names) < 2), min(3, len(verbs))))
         done = [verb for verb in verbs if rng.random() < (0.5 if verb in asked else 0.15)]
         rng.shuffle(done)
         held.append(Thing(name, [past for _, past in done], raw=rng.random() < 0.3))
@@ -149,16 +163,18 @@ def states(rng: random.Random) -> Sample:
     sample = Sample("states")
     jobs = [f"{verb} {name}" for verb, _, name, is_done in directions if not is_done]
     lines = [f"{verb} the {name}" for verb, _, name, _ in directions]
-    if rng.random() < 0.5:
+    is_known = rng.random() < 0.8
+    if is_known:
         jobs.append(f"{rng.choice(words.MAKE)} {rng.choice(words.PRODUCTS)}")
-        sample.add("user", "Directions:\n" + "\n".join([*lines, jobs[-1]]))
+        parts = f"{rng.choice(words.PARTS)}:\n" + "\n".join(names)
+        sample.add("user", f"{parts}\n\nDirections:\n" + "\n".join([*lines, jobs[-1]]))
         sample.add("assistant", "Action: inventory")
     sample.add("user", f"You are carrying: {join([article(thing.listed) for thing in held])}.")
     replied: Asked = [("Thought:", 0.0, "")]
     left = numbered(jobs)
     to_say = iter(left)
     for i, (verb, past, name, is_done) in enumerate(directions):
-        replied.append((f"{',' if i else ''} {verb} {name}", 0.0, "asked"))
+        replied.append((f"{',' if i else ''} {verb} {name}", 2.0 * is_known, "walk"))
         replied.append((f" {past}", 0.5, "conclusion"))
         replied.append((" here" if is_done else " no", 1.0, "state"))
         if not is_done:
@@ -214,7 +230,8 @@ def lists(rng: random.Random) -> Sample:
         return [("Thought:", 0.2, "notes"), *weighed, *((text, 0.5, kind) for text, _ in after)]
 
     said = "".join(text for text, _, _ in thought(listed, ""))
-    sample.add("assistant", f"{said} go on.\nAction: {command}")
+    concluded = f"{listed[at]} here" if label == "get" else "go on"
+    sample.add("assistant", f"{said} {concluded}.\nAction: {command}")
     sample.add("user", observation)
     left = [one for i, one in enumerate(listed) if i != at or not is_done]
     sample.answer(thought(left, "list"))
@@ -259,7 +276,8 @@ def surroundings(rng: random.Random) -> Sample:
     """Return rooms that are entered, and what is noted of them: furniture and exits."""
     world = draw_world(rng, Size(rng.randint(2, 6), 1, 0.5, 0.0))
     sample = Sample("surroundings")
-    rooms = rng.sample(world.rooms, 2)
+    other = rng.choice([room for room in world.rooms if room is not world.home])
+    rooms = rng.sample([world.home, other], 2)
     seen: list[str] = []
     for room in rooms:
         came = rng.choice([way for way in COMPASS if way in room.exits])
@@ -273,4 +291,30 @@ def surroundings(rng: random.Random) -> Sample:
         replied: Asked = [("Thought:", 0.0, "")]
         replied += [(text, 0.2 if kind == "notes" else 1.0, kind) for text, kind in noted]
         sample.answer(replied)
+    return sample
+
+
+def exploring(rng: random.Random) -> Sample:
+    """Return a step of a search through rooms: what was noted before, and what is noted then."""
+    world = draw_world(rng, Size(rng.randint(3, 10), 1, 0.3, 0.0))
+    route = Route(rng)
+    route.start(world.here)
+    said: Pieces = []
+    command = observation = ""
+    for _ in range(rng.randint(2, 14)):
+        notes, step = route.notes(exploring=True), route.explore([])
+        if step is None:
+            break
+        route.is_new = route.is_known = False
+        before, said = (said, command, observation), [("Thought:", "notes"), *notes, *step[0]]
+        command = step[1]
+        observation = world.step(command)
+        if command.startswith("go "):
+            route.went(command.removeprefix("go "), world.here, observation)
+    sample = Sample("exploring")
+    last, earlier, seen = before
+    if last:
+        sample.add("assistant", "".join(text for text, _ in last) + f".\nAction: {earlier}")
+    sample.add("user", seen or observation)
+    sample.answer(_weighed([*said, (".\nAction:", "notes"), (f" {command}", "action")]))
     return sample

@@ -144,10 +144,11 @@ class Expert:
         return self._go_home() or self._check() or self._work() or self._finish()
 
     def _reading(self) -> Pieces:
-        """Return what is noted of the document: how each verb is carried out, and what to fetch."""
+        """Return what is noted of the document: how each line is carried out, and what to fetch."""
         pieces: Pieces = []
-        for i, verb in enumerate(self._verbs()):
-            pieces.append((f"{',' if i else ' how'} {verb}:", "notes"))
+        lines = [(verb, need.thing.name) for need in self.world.needs for verb in need.verbs]
+        for i, (verb, name) in enumerate(lines, 1):
+            pieces.append((f"{',' if pieces else ' how'} {i} {verb} {name}:", "found"))
             if verb in self.told:
                 pieces.append((f" {self.told[verb]}", "law told"))
             else:
@@ -155,6 +156,11 @@ class Expert:
         if pieces:
             pieces.append((";", "notes"))
         return [*pieces, *note("get", numbered(self.get), "found")]
+
+    def read(self) -> Pieces:
+        """Read the document, which is in view, and return what is noted of it."""
+        self._read()
+        return self._reading()
 
     def _fetch(self) -> tuple[Pieces, str]:
         """Take the next thing that is here, open what is closed, or go on."""
@@ -230,7 +236,8 @@ class Expert:
             name = need.thing.name
             for verb in need.verbs:
                 past = self.world.laws[verb].participle
-                said.append((f"{',' if said else ''} {verb} {name} {past}", "conclusion"))
+                said.append((f"{',' if said else ''} {verb} {name}", "found"))
+                said.append((f" {past}", "conclusion"))
                 if name not in held:
                     verdict = " missing"
                 elif past in held[name].states:
