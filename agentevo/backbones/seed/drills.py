@@ -14,7 +14,7 @@ from agentevo.backbones.seed.expert import Expert
 from agentevo.backbones.seed.language import article, join
 from agentevo.backbones.seed.route import COMPASS, Route
 from agentevo.backbones.seed.samples import WEIGHTS, Sample, lesson_of
-from agentevo.backbones.seed.thoughts import Pieces, note, numbered, surveyed
+from agentevo.backbones.seed.thoughts import Pieces, got, note, numbered, surveyed
 from agentevo.backbones.seed.world import OPPOSITE, Thing, advice
 from agentevo.dialogue import prompts
 
@@ -234,7 +234,10 @@ def lists(rng: random.Random) -> Sample:
     sample.add("assistant", f"{said} {concluded}.\nAction: {command}")
     sample.add("user", observation)
     left = [one for i, one in enumerate(listed) if i != at or not is_done]
-    sample.answer(thought(left, "list"))
+    reply = thought(left, "list")
+    if label == "get" and is_done:
+        reply[1 : 1 + bool(left)] = [(text, 2.0, "list") for text, _ in got(listed[at], left)]
+    sample.answer(reply)
     return sample
 
 
@@ -252,9 +255,11 @@ def after_survey(rng: random.Random) -> Sample:
         command, observation, left = f"open {closed[0]}", f"You open the {closed[0]}.", items
         closed = closed[1:]
     else:
-        said, left = f"{items[0]} here", items[1:]
-        command = f"take {names[0]}"
-        observation = f"You take the {names[0]} from the {rng.choice(furniture)[0]}."
+        at = rng.randrange(len(items))
+        said = ", ".join([*(f"{item} no" for item in items[:at]), f"{items[at]} here"])
+        left = items[:at] + items[at + 1 :]
+        command = f"take {names[at]}"
+        observation = f"You take the {names[at]} from the {rng.choice(furniture)[0]}."
     pieces = [*note("get", items), *surveyed(furniture), *note("at", [rng.choice(words.ROOMS)])]
     sample = Sample("lists")
     before = "".join(text for text, _ in pieces)
@@ -265,7 +270,9 @@ def after_survey(rng: random.Random) -> Sample:
     sample.add("assistant", f"Thought:{before} {said}.\nAction: {command}")
     sample.add("user", observation)
     replied: Asked = [("Thought:", 0.2, "notes")]
-    replied += [(text, 0.5, kind) for text, kind in note("get", left)]
+    taken = next((item for item in items if item not in left), "")
+    get = got(taken, left) if taken else note("get", left)
+    replied += [(text, 0.5, kind) for text, kind in get]
     replied += [(text, 2.0, "list") for text, _ in note("closed", closed)]
     replied += [(text, 0.5, kind) for text, kind in pieces[-1:]]
     sample.answer(replied)

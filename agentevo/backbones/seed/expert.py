@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from agentevo.backbones.seed import words
 from agentevo.backbones.seed.route import Route
-from agentevo.backbones.seed.thoughts import Pieces, decided, note, numbered, surveyed
+from agentevo.backbones.seed.thoughts import Pieces, decided, got, note, numbered, surveyed
 from agentevo.backbones.seed.world import World, advice
 
 MAX_TRIES = 8  # guesses at one verb before it is left
@@ -70,6 +70,8 @@ class Expert:
     """How much was still to be done when that was looked at."""
     _next: int = 0
     """The number in `get` at which the check of what is here goes on."""
+    _got: str = ""
+    """What was just taken, with its number."""
     _furniture: list[tuple[str, bool, bool]] = field(default_factory=list)
     """What stands in the room, as just looked at: its name, whether it is taken for closed, and
     whether that is blind."""
@@ -95,7 +97,7 @@ class Expert:
         thought = self._notes()  # as things stand; what changes with the decision comes next time
         conclusion, command = self._choose()
         self.route.is_new = self.route.is_known = False
-        self._furniture = []
+        self._furniture, self._got = [], ""
         self._last = (thought + conclusion, command)
         return self._last
 
@@ -107,17 +109,24 @@ class Expert:
             ["inventory", "examine floor", "take it", "dance", "help", "go up", "open it"]
         )
         self._next = 0  # what had been checked is said nowhere now
-        return [*self._notes(), (" hm", "conclusion")], command
+        said = [*self._notes(), (" hm", "conclusion")]
+        self._got = ""
+        return said, command
 
     def _notes(self) -> Pieces:
         exploring = bool(not self.has_read or (self.get and self.has_looked) or self.find)
         return [
-            *note("get", numbered(self.get) if self.has_looked else []),
+            *self._to_get(),
             *note("do", self._todo()),
             *note("find", [self.find] if self.find else []),
             *(surveyed(self._furniture) or note("closed", self.closed)),
             *self.route.notes(exploring=exploring),
         ]
+
+    def _to_get(self) -> Pieces:
+        if self._got:
+            return got(self._got, numbered(self.get))
+        return note("get", numbered(self.get) if self.has_looked else [])
 
     def _todo(self) -> list[str]:
         """Return what is still to be done, the making of the product at last."""
@@ -345,7 +354,7 @@ class Expert:
         elif verb == "take" and rest in self.get.values():
             number = next(n for n, name in self.get.items() if name == rest)
             if any(thing.name == rest for thing in world.held):
-                del self.get[number]
+                self._got = f"{number} {self.get.pop(number)}"
                 self.closed = self.closed if self.get else []
             else:
                 self._next = number + 1

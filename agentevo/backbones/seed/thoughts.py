@@ -23,6 +23,11 @@ def numbered(items: Mapping[int, str] | Sequence[str]) -> list[str]:
     return [f"{number} {item}" for number, item in pairs]
 
 
+def got(item: str, left: Sequence[str]) -> Pieces:
+    """Return what was just taken, and the list of what is still to be fetched without it."""
+    return [*note("got", [item], "found"), *note("get", left, "found")]
+
+
 def decided(word: str, rest: str = "", before: Pieces | None = None) -> Pieces:
     """Return a conclusion that begins with what decides it, after what led to it."""
     pieces = list(before or [])
