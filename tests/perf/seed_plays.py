@@ -67,11 +67,6 @@ class Worlds:
     """Training worlds as tasks, drawn from a stream of their own; a level is a size."""
 
     name = "seed-worlds"
-    description = "training worlds of the seed backbone"
-    licence = "Apache-2.0"
-    source = "agentevo.backbones.seed"
-    levels = tuple(range(1, len(SIZES) + 1))
-    thread_safe = True
 
     def __init__(self) -> None:
         """Begin with nothing drawn."""

@@ -1,8 +1,8 @@
 """The player that the seed backbone imitates: it explores, fetches, checks what it has, and works.
 
-What it must remember stands in its thoughts, as short lists that are worked off from the front:
-what to fetch (`get`), what to do to what (`do`), what to look for (`find`), the closed furniture
-of the room (`closed`), and its route. A list is written when its content is before the eyes, and
+What it must remember stands in its thoughts, as short lists with numbers: what to fetch (`get`),
+what to do to what (`do`), what to look for (`find`), the closed furniture of the room (`closed`),
+and its route, whose lists are worked off from the end. A list is written when its content is before the eyes, and
 from then on only shortened, so that each thought follows from the last thought and the last
 observation. What a look at the world would tell at some cost in attention, trying it tells for
 one step: doors, and stations that are not there, are found out by running into them.
