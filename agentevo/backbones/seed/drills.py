@@ -13,7 +13,7 @@ from agentevo.backbones.seed.drawing import Size, draw_world
 from agentevo.backbones.seed.expert import Expert
 from agentevo.backbones.seed.language import article, join
 from agentevo.backbones.seed.route import COMPASS, Route
-from agentevo.backbones.seed.samples import WEIGHTS, Sample, lesson_of
+from agentevo.backbones.seed.samples import Sample, lesson_of, weighed
 from agentevo.backbones.seed.thoughts import Pieces, got, note, numbered, surveyed
 from agentevo.backbones.seed.world import OPPOSITE, Thing, advice
 from agentevo.dialogue import prompts
@@ -139,12 +139,8 @@ def reading(rng: random.Random) -> Sample:
     sample.add("user", "\n".join(lessons))
     sample.add("assistant", f"Action: examine {world.document}")
     sample.add("user", world.step(f"examine {world.document}"))
-    sample.answer(_weighed([("Thought:", "notes"), *expert.read()]))
+    sample.answer(weighed([("Thought:", "notes"), *expert.read()]))
     return sample
-
-
-def _weighed(pieces: Pieces) -> Asked:
-    return [(text, WEIGHTS[kind], kind) for text, kind in pieces]
 
 
 def states(rng: random.Random) -> Sample:
@@ -323,5 +319,5 @@ def exploring(rng: random.Random) -> Sample:
     if last:
         sample.add("assistant", "".join(text for text, _ in last) + f".\nAction: {earlier}")
     sample.add("user", seen or observation)
-    sample.answer(_weighed([*said, (".\nAction:", "notes"), (f" {command}", "action")]))
+    sample.answer(weighed([*said, (".\nAction:", "notes"), (f" {command}", "action")]))
     return sample

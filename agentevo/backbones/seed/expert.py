@@ -2,34 +2,23 @@
 
 What it must remember stands in its thoughts, as short lists with numbers: what to fetch (`get`),
 what to do to what (`do`), what to look for (`find`), the closed furniture of the room (`closed`),
-and its route, whose lists are worked off from the end. A list is written when its content is before the eyes, and
-from then on only shortened, so that each thought follows from the last thought and the last
-observation. What a look at the world would tell at some cost in attention, trying it tells for
-one step: doors, and stations that are not there, are found out by running into them.
+and its route, whose lists are worked off from the end. A list is written when its content is
+before the eyes, and from then on only shortened, so that each thought follows from the last
+thought and the last observation. What a look at the world would tell at some cost in attention,
+trying it tells for one step: doors, and stations that are not there, are found out by running
+into them.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from agentevo.backbones.seed import words
+from agentevo.backbones.seed.guesses import Guesses, Use
 from agentevo.backbones.seed.route import Route
 from agentevo.backbones.seed.thoughts import Pieces, decided, got, note, numbered, surveyed
-from agentevo.backbones.seed.world import World, advice
-
-MAX_TRIES = 8  # guesses at one verb before it is left
-MAX_ENDINGS = 16  # guesses at how the job ends
-
-
-class Use(NamedTuple):
-    """How a verb of the directions is carried out."""
-
-    command: str
-    tool: str
-    words: str
-    """What the thought says: a lesson's advice or, for a guess, what it would be."""
+from agentevo.backbones.seed.world import World
 
 
 @dataclass
@@ -64,8 +53,6 @@ class Expert:
     """Whether something that the product needs can be neither found nor done."""
     slipped: bool = False
     """Whether the last decision was blind: nobody should imitate it."""
-    tried: dict[str, list[Use]] = field(default_factory=dict)
-    tried_endings: list[str] = field(default_factory=list)
     _n_asked: int = 0
     """How much was still to be done when that was looked at."""
     _next: int = 0
@@ -86,6 +73,7 @@ class Expert:
 
     def __post_init__(self) -> None:
         """Start where the world starts."""
+        self.guesses = Guesses(self.world, self.rng)
         self.route = Route(self.rng, self.p_blind)
         self.route.start(self.world.here)
 
@@ -292,23 +280,7 @@ class Expert:
         law = self.world.laws[verb]
         if verb in self.told:
             return Use(law.command, law.instrument, self.told[verb])
-        tried = self.tried.get(verb, [])
-        commands = [use.command for use in tried]
-        if tried and any(law.command == commands[-1] for law in self.world.laws.values()):
-            command, tool = commands[-1], self._guess_tool([use.tool for use in tried])
-        else:
-            options = [verb, verb, "cook", *self.rng.sample(words.COMMANDS, 2)]
-            command = self.rng.choice([c for c in options if c not in commands] or [verb])
-            tool = tried[-1].tool if tried else self._guess_tool([])
-        return Use(command, tool, advice(command, tool))
-
-    def _guess_tool(self, tried: list[str]) -> str:
-        room = self.world.here
-        options = [f.name for f in room.fixtures]
-        options += [t.name for f in room.fixtures if f.is_open for t in f.contents
-                    if t.name in words.TOOLS]  # fmt: skip
-        options += [t.name for t in self.world.held if t.name in words.TOOLS]
-        return self.rng.choice([o for o in options if o not in tried] or options or ["table"])
+        return self.guesses.use(verb)
 
     def _finish(self) -> tuple[Pieces, str]:
         world = self.world
@@ -316,13 +288,9 @@ class Expert:
             if self.is_stuck:
                 return [(" something is missing", "conclusion")], "look"
             return decided("all", "ready"), f"{world.make} {world.product}"
-        if len(self.tried_endings) >= MAX_ENDINGS:
+        verb = world.ending if self.told_ending else self.guesses.ending()
+        if not verb:
             return [(" I do not know how it ends", "conclusion")], "look"
-        if self.told_ending:
-            verb = world.ending
-        else:
-            verb = self.rng.choice([v for v in words.ENDINGS if v not in self.tried_endings])
-        self.tried_endings.append(verb)
         kind = "law told" if self.told_ending else "law guessed"
         said: Pieces = [(f" {world.product} is ready:", "conclusion"), (f" {verb} it", kind)]
         return said, f"{verb} {world.product}"
@@ -387,8 +355,7 @@ class Expert:
         if self.world.laws[verb].participle in thing.states:
             self._drop_first()
         elif verb not in self.told:
-            self.tried.setdefault(verb, []).append(use)
-            if len(self.tried[verb]) >= MAX_TRIES:
+            if self.guesses.failed(verb, use):
                 self.is_stuck = True
                 self.todo = {n: job for n, job in self.todo.items() if job[1] != verb}
         elif use.tool in words.TOOLS:  # it was not found

@@ -155,10 +155,15 @@ def play(rng: random.Random, size: Size | None = None, share_told: float | None 
     return played
 
 
+def weighed(pieces: Pieces) -> list[tuple[str, float, str]]:
+    """Return pieces of a reply with the loss weights of their kinds."""
+    return [(text, WEIGHTS[kind], kind) for text, kind in pieces]
+
+
 def _weighed(thought: Pieces, command: str, *, slip: bool) -> list[tuple[str, float, str]]:
     """Return a reply in pieces with their loss weights; of a slip nothing is learned."""
     pieces = [("Thought:", "notes"), *thought, (".\nAction:", "notes"), (f" {command}", "action")]
-    return [(text, 0.0 if slip else WEIGHTS[kind], kind) for text, kind in pieces]
+    return [(text, 0.0, kind) for text, kind in pieces] if slip else weighed(pieces)
 
 
 def episode_samples(
