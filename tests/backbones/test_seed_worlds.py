@@ -137,7 +137,7 @@ def test_drills_of_what_follows_a_survey_work_off_what_it_called_closed() -> Non
         closed = [one.removesuffix(" closed") for one in survey if one.endswith(" closed")]
         if command.startswith("open "):
             n_opened += 1
-            assert command == f"open {closed.pop(0)}"
+            assert command == f"open {closed.pop(0).split(' ', 1)[1]}"
         reply = sample.branches[-1].messages[0].text
         listed = reply.split(" closed ")[1].split(";")[0].split(", ") if " closed " in reply else []
         assert listed == closed

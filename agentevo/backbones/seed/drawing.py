@@ -147,7 +147,7 @@ def _furnish(rng: random.Random, rooms: list[Room], home: Room) -> list[Fixture]
     names = rng.sample(words.FIXTURES, min(len(words.FIXTURES), 5 + 2 * len(rooms)))
     fixtures: list[Fixture] = []
     for room in rooms:
-        n = rng.randint(3, 5) if room is home else rng.choice([0, 1, 1, 2])
+        n = rng.randint(3, 6) if room is home else rng.choice([0, 1, 1, 2])
         for _ in range(n):
             if not names:
                 break

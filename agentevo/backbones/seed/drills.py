@@ -26,7 +26,7 @@ def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     if rng.random() < 0.04:
         return recall(rng, n_most)
     drills = [presence, reading, states, lists, after_survey, surroundings, exploring]
-    return rng.choices(drills, [15, 22, 20, 10, 10, 11, 12])[0](rng)
+    return rng.choices(drills, [19, 18, 20, 10, 10, 15, 12])[0](rng)
 
 
 def recall(rng: random.Random, n_most: int) -> Sample:
@@ -189,6 +189,7 @@ def lists(rng: random.Random) -> Sample:
     todo = [f"{one} {name}" for one, name in zip(verb, names, strict=True)]
     todo.append(f"{rng.choice(words.MAKE)} {rng.choice(words.PRODUCTS)}")
     listed_names = numbered(_some_numbers(rng, names))
+    listed_furniture = numbered(_some_numbers(rng, furniture))
     listed_jobs = numbered(dict(enumerate(todo, rng.choice([1, 1, 1, 2, 3]))))
     exits = [f"{room} {rng.choice(COMPASS)}" for room in rng.sample(words.ROOMS, rng.randint(1, 6))]
     at, tool = rng.randrange(len(names)), rng.choice(words.TOOLS)
@@ -203,7 +204,7 @@ def lists(rng: random.Random) -> Sample:
     ]
     cases = {
         "get": (listed_names, at, f"take {names[at]}", rng.choice(taken), cannot),
-        "closed": (furniture, 0, f"open {furniture[0]}", rng.choice(opened), None),
+        "closed": (listed_furniture, 0, f"open {furniture[0]}", rng.choice(opened), None),
         "do": (listed_jobs, 0, f"{verb[0]} {names[0]} with {tool}",
                f"You {verb[0]} the {names[0]}.", cannot),
         "exits": (numbered(exits), len(exits) - 1, f"go {exits[-1].split()[1]}",
@@ -240,16 +241,16 @@ def lists(rng: random.Random) -> Sample:
 def after_survey(rng: random.Random) -> Sample:
     """Return a thought that says what of the furniture is closed, and the list of that after it."""
     names = list(dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.randint(2, 4))))
-    furniture = [(f, rng.random() < 0.5, False) for f in rng.sample(words.FIXTURES, 5)]
-    furniture = furniture[: rng.randint(2, 5)]
-    if rng.random() < 0.4:
-        furniture.append(rng.choice(furniture))
+    furniture = [(f, rng.random() < 0.5, False) for f in rng.sample(words.FIXTURES, 6)]
+    furniture = furniture[: rng.randint(2, 6)]
     items = numbered(_some_numbers(rng, names))
-    closed = [name for name, is_closed, _ in furniture if is_closed]
+    listed = enumerate(furniture, 1)
+    closed = {number: name for number, (name, is_closed, _) in listed if is_closed}
     if closed and rng.random() < 0.5:
-        said = f"{', '.join(f'{item} no' for item in items)}, open {closed[0]}"
-        command, observation, left = f"open {closed[0]}", f"You open the {closed[0]}.", items
-        closed = closed[1:]
+        number = min(closed)
+        name = closed.pop(number)
+        said = f"{', '.join(f'{item} no' for item in items)}, open {number} {name}"
+        command, observation, left = f"open {name}", f"You open the {name}.", items
     else:
         at = rng.randrange(len(items))
         said = ", ".join([*(f"{item} no" for item in items[:at]), f"{items[at]} here"])
@@ -269,7 +270,7 @@ def after_survey(rng: random.Random) -> Sample:
     taken = next((item for item in items if item not in left), "")
     get = got(taken, left) if taken else note("get", left)
     replied += [(text, 0.5, kind) for text, kind in get]
-    replied += [(text, 2.0, "list") for text, _ in note("closed", closed)]
+    replied += [(text, 2.0, "list") for text, _ in note("closed", numbered(closed))]
     replied += [(text, 0.5, kind) for text, kind in pieces[-1:]]
     sample.answer(replied)
     return sample
@@ -277,23 +278,27 @@ def after_survey(rng: random.Random) -> Sample:
 
 def surroundings(rng: random.Random) -> Sample:
     """Return rooms that are entered, and what is noted of them: furniture and exits."""
-    world = draw_world(rng, Size(rng.randint(2, 6), 1, 0.5, 0.0))
+    world = draw_world(rng, Size(rng.choice([1, 1, 1, 2, 3, 4, 5, 6]), 1, 0.5, 0.0))
     sample = Sample("surroundings")
-    other = rng.choice([room for room in world.rooms if room is not world.home])
-    rooms = rng.sample([world.home, other], 2)
+    others = [room for room in world.rooms if room is not world.home]
+    rooms = [world.home, *rng.sample(others, min(1, len(others)))]
+    rng.shuffle(rooms)
+    if not others and rng.random() < 0.7:  # as where it all began
+        sample.add("user", world.home.describe())
     seen: list[str] = []
     for room in rooms:
-        came = rng.choice([way for way in COMPASS if way in room.exits])
-        sample.add("assistant", f"Action: go {OPPOSITE[came]}")
+        came = rng.choice([way for way in COMPASS if way in room.exits] or [""])
+        sample.add("assistant", f"Action: go {OPPOSITE[came]}" if came else "Action: look")
         sample.add("user", room.describe())
         exits = [f"{room.name} {way}" for way in COMPASS if way in room.exits and way != came]
         seen.append(room.name)
         noted = surveyed([(f.name, not f.is_open, False) for f in room.fixtures])
-        noted += [*note("at", [room.name]), *note("seen", numbered(seen))]
-        noted += note("exits", numbered(exits), "found")
+        if came:
+            noted += [*note("at", [room.name]), *note("seen", numbered(seen))]
+            noted += note("exits", numbered(exits), "found")
         replied: Asked = [("Thought:", 0.0, "")]
         replied += [(text, 0.2 if kind == "notes" else 1.0, kind) for text, kind in noted]
-        sample.answer(replied)
+        sample.answer([*replied, (" go on", 0.0, "")])
     return sample
 
 

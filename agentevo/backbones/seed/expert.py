@@ -42,7 +42,8 @@ class Expert:
     todo: dict[int, tuple[str, str]] = field(default_factory=dict)
     """By number, a thing and the verb of the directions that is still to be done to it."""
     find: str = ""
-    closed: list[str] = field(default_factory=list)
+    closed: dict[int, str] = field(default_factory=dict)
+    """By number, the closed furniture of the room."""
     has_read: bool = False
     has_looked: bool = False
     has_counted: bool = False
@@ -107,7 +108,7 @@ class Expert:
             *self._to_get(),
             *note("do", self._todo()),
             *note("find", [self.find] if self.find else []),
-            *(surveyed(self._furniture) or note("closed", self.closed)),
+            *(surveyed(self._furniture) or note("closed", numbered(self.closed), "found")),
             *self.route.notes(exploring=exploring),
         ]
 
@@ -151,7 +152,7 @@ class Expert:
             else:
                 pieces.append((" none", "decision"))
         if pieces:
-            pieces.append((";", "notes"))
+            pieces.append((";", "found"))
         return [*pieces, *note("get", numbered(self.get), "found")]
 
     def read(self) -> Pieces:
@@ -165,7 +166,7 @@ class Expert:
         for number, name in self.get.items():
             if number < self._next:
                 continue
-            said.append((f"{',' if said else ''} {number} {name}", "conclusion"))
+            said = decided(str(number), name, said)
             is_here = self._visible(name)
             blind = self._may_miss(0.3) if is_here else self.rng.random() < self.p_blind
             self.slipped = self.slipped or blind
@@ -175,7 +176,9 @@ class Expert:
             said.append((" no", "decision"))
         self._next = self._past_all()
         if self.closed:
-            return decided("open", self.closed[0], said), f"open {self.closed[0]}"
+            number = min(self.closed)
+            name = self.closed[number]
+            return decided("open", f"{number} {name}", said), f"open {name}"
         return self._explore(said)
 
     def _find(self) -> tuple[Pieces, str]:
@@ -202,7 +205,7 @@ class Expert:
             self.is_stuck = True
             self._drop_first()
             self.find = ""
-        self.get, self.closed = {}, []
+        self.get, self.closed = {}, {}
         said = decided("not found", "", before)
         if not self.route.back:
             self.has_counted = True
@@ -313,17 +316,17 @@ class Expert:
         elif verb == "go":
             self.route.went(rest, world.here, observation)
             if self.route.at != was_at:
-                self.closed, self._next = [], self._past_all()
+                self.closed, self._next = {}, self._past_all()
             if self.route.is_new:
                 self._look_at_furniture()
-        elif verb == "open" and self.closed and rest == self.closed[0]:
-            self.closed.pop(0)
+        elif verb == "open" and self.closed and rest == self.closed[min(self.closed)]:
+            del self.closed[min(self.closed)]
             self._next = 0
         elif verb == "take" and rest in self.get.values():
             number = next(n for n, name in self.get.items() if name == rest)
             if any(thing.name == rest for thing in world.held):
                 self._got = f"{number} {self.get.pop(number)}"
-                self.closed = self.closed if self.get else []
+                self.closed = self.closed if self.get else {}
             else:
                 self._next = number + 1
         elif self._working:
@@ -338,10 +341,8 @@ class Expert:
         for fixture in self.world.here.fixtures if self.get else ():
             is_blind = self._may_miss() if not fixture.is_open else self.rng.random() < self.p_blind
             self._furniture.append((fixture.name, fixture.is_open == is_blind, is_blind))
-            if self.rng.random() < 0.5 * self.p_blind:  # some players repeat themselves
-                seen, is_closed, _ = self.rng.choice(self._furniture)
-                self._furniture.append((seen, is_closed, True))
-        self.closed = [name for name, is_closed, _ in self._furniture if is_closed]
+        listed = enumerate(self._furniture, 1)
+        self.closed = {number: name for number, (name, is_closed, _) in listed if is_closed}
 
     def _may_miss(self, share: float = 1.0) -> bool:
         """Draw whether it misses what is there: only where it will look a second time."""
@@ -372,7 +373,7 @@ class Expert:
         tools = [self.world.laws[verb].instrument for verb in self._verbs() if verb in self.told]
         needed += [tool for tool in dict.fromkeys(tools) if tool in words.TOOLS]
         self.get = dict(enumerate(needed, 1))
-        self.route.back, self.closed = [], []
+        self.route.back, self.closed = [], {}
 
     def _past_all(self) -> int:
         return max(self.get, default=0) + 1

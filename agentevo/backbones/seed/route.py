@@ -94,7 +94,7 @@ class Route:
             before = f" exits {', '.join(listed[:n_rest])}," if n_rest else " exits"
             here = f" {', '.join(listed[n_rest:])}"
             exits = [(before, "notes"), (here, "slip" if self._imagined else "found")]
-            exits.append((";", "notes"))
+            exits.append((";", "slip" if self._imagined else "found"))
         return [*note("at", [self.at]), *back, *note("seen", numbered(self.seen)), *exits]
 
     def _ways(self, room: Room, came: str = "") -> list[tuple[str, str]]:

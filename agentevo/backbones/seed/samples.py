@@ -21,7 +21,7 @@ Kind = str  # "told", "untold", "distill", or the name of a drill
 MAX_STEPS = 110
 LONGEST = 1900  # tokens of a sample, all branches together
 WEIGHTS = {
-    "notes": 0.5,  # most are as they were
+    "notes": 1.0,  # most are as they were, but every token must be right
     "found": 2.0,  # what is noted for the first time
     "conclusion": 1.0,
     "decision": 4.0,  # the words that decide are few, and would drown otherwise

@@ -46,8 +46,8 @@ def surveyed(furniture: Sequence[tuple[str, bool, bool]]) -> Pieces:
         furniture: names, whether each is taken for closed, and whether saying so is blind.
     """
     pieces: Pieces = []
-    for name, is_closed, is_blind in furniture:
+    for number, (name, is_closed, is_blind) in enumerate(furniture, 1):
         kind = "slip" if is_blind else "found"
-        pieces.append((f"{',' if pieces else ' see'} {name}", kind))
+        pieces.append((f"{',' if pieces else ' see'} {number} {name}", kind))
         pieces.append((" closed" if is_closed else " no", "slip" if is_blind else "decision"))
-    return [*pieces, (";", "notes")] if pieces else []
+    return [*pieces, (";", "found")] if pieces else []
