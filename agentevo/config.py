@@ -56,7 +56,7 @@ class AcquisitionSettings(Settings):
     n_tasks_per_level: int = Field(6, ge=1)
     n_attempts: int = Field(1, ge=1)
     """Attempts at each task; after a failed one the model notes what to do better."""
-    temperature: float = Field(1.0, ge=0)
+    temperature: float = Field(0.5, ge=0)
 
 
 class RefinementSettings(Settings):

@@ -130,8 +130,8 @@ async def play_arm(
     run = cycle.run
     done = run.ledger.finished(run.id, purpose=purpose, arm=arm.name)
     ids = {task.id for task in tasks}
-    phase = Phase(cycle, generation, name, len(ids), len({k.task_id for k in done} & ids))
     await prepare(cycle, tasks)
+    phase = Phase(cycle, generation, name, len(ids), len({k.task_id for k in done} & ids))
     player = run.player(arm, utility=utility_so_far(run))
     episodes = await evaluate(
         run.ledger, run.id, arm, player, cycle.benchmark, tasks,

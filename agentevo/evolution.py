@@ -49,9 +49,9 @@ async def acquire(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         for key in run.ledger.finished(run.id, generation=generation, purpose="acquisition")
     }
     missing = [task for task in tasks if task.id not in done]
+    await prepare(cycle, missing)
     phase = Phase(cycle, generation, "acquisition", len(tasks), len(done))
     if missing:
-        await prepare(cycle, missing)
         player = run.player(state["incumbent"], learning=True, utility=utility_so_far(run))
         occasion = Occasion(run.id, generation, "acquisition", seed=config.seed)
         async for attempts in play_all(

@@ -23,10 +23,10 @@ Asked = list[tuple[str, float, str]]
 
 def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     """Draw a drill; those that list names or pairs list at most `n_most`."""
-    if rng.random() < 0.04:
+    if rng.random() < 0.02:
         return recall(rng, n_most)
     drills = [presence, reading, states, lists, after_survey, surroundings, exploring]
-    return rng.choices(drills, [19, 18, 20, 10, 10, 15, 12])[0](rng)
+    return rng.choices(drills, [17, 18, 25, 16, 14, 10, 12])[0](rng)
 
 
 def recall(rng: random.Random, n_most: int) -> Sample:

@@ -91,7 +91,13 @@ _CODAS = """ b ck d ff g k l ll lt m mp n nd ng nk nt p r rd rk rm rn rt s sh sk
 
 
 def _made_up(rng: random.Random) -> str:
-    """Return a word that nobody knows, so that words are copied letter by letter if need be."""
+    """Return a word that nobody knows, so that words are copied letter by letter if need be.
+
+    Some are made of parts of others, so that each token of the vocabulary is read and written.
+    """
+    if rng.random() < 0.4:
+        first, last = rng.choice(NOUNS + ADJECTIVES), rng.choice(NOUNS)
+        return first[: rng.randint(1, 4)] + last[rng.randint(1, len(last) - 1) :]
     parts = []
     for _ in range(rng.choice([1, 1, 2, 2, 2])):
         coda = rng.choice(_CODAS) if rng.random() < 0.5 else ""
@@ -108,10 +114,10 @@ def adjective(rng: random.Random) -> str:
 
 
 def name_of_thing(rng: random.Random) -> str:
-    """Return a name of one to three words; about one noun in five is made up."""
+    """Return a name of one to three words; more than one noun in four is made up."""
 
     def noun() -> str:
-        if rng.random() < 0.22:
+        if rng.random() < 0.28:
             return _made_up(rng)
         return rng.choice(NOUNS)
 
