@@ -167,8 +167,11 @@ async def play_all(
     *,
     n_at_once: int = 32,
 ) -> AsyncIterator[list[Trajectory]]:
-    """Play many tasks, `n_at_once` at a time; yield the attempts of each as it ends."""
-    waiting = iter(tasks)
+    """Play many tasks, `n_at_once` at a time; yield the attempts of each as it ends.
+
+    The hardest come first: their episodes are the longest, and would else run on alone at the end.
+    """
+    waiting = iter(sorted(tasks, key=lambda task: -task.difficulty))
     running: set[asyncio.Task[list[Trajectory]]] = set()
 
     def fill() -> None:

@@ -79,7 +79,7 @@ def draw_world(rng: random.Random, size: Size | None = None) -> World:
         instruction=_instruction(rng, document, home.name, plan, product),
         title=_title(rng, document),
         praise=rng.choice(["", f"{rng.choice(words.PRAISES)} "]),
-        says_past=rng.random() < 0.6,
+        says_past=rng.random() < 0.6, refusal=rng.choice(words.REFUSALS),
     )  # fmt: skip
 
 

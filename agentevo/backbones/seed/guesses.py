@@ -1,4 +1,8 @@
-"""What the player tries where no lesson tells it how a verb is carried out, or how the job ends."""
+"""What the player tries where no lesson tells it how a verb is carried out, or how the job ends.
+
+It begins anywhere and goes on in order, round and round: by the alphabet for the verbs that end a
+job, and as a room shows them for stations and tools. So what was tried last says what comes next.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,7 @@ class Guesses:
         """Return a guess at the verb that ends the job, or nothing after too many."""
         if len(self.tried_endings) >= MAX_ENDINGS:
             return ""
-        verb = self.rng.choice([v for v in words.ENDINGS if v not in self.tried_endings])
+        verb = self._next(sorted(words.ENDINGS), self.tried_endings)
         self.tried_endings.append(verb)
         return verb
 
@@ -62,4 +66,10 @@ class Guesses:
         options += [t.name for f in room.fixtures if f.is_open for t in f.contents
                     if t.name in words.TOOLS]  # fmt: skip
         options += [t.name for t in self.world.held if t.name in words.TOOLS]
-        return self.rng.choice([o for o in options if o not in tried] or options or ["table"])
+        return self._next(options or ["table"], tried)
+
+    def _next(self, options: list[str], tried: list[str]) -> str:
+        """Return the option after the one tried last, or any where none was."""
+        if not tried or tried[-1] not in options:
+            return self.rng.choice(options)
+        return options[(options.index(tried[-1]) + 1) % len(options)]

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agentevo.backbones.seed import words
 from agentevo.backbones.seed.drawing import Size, draw_size, draw_world
 from agentevo.backbones.seed.expert import Expert
 from agentevo.backbones.seed.thoughts import Pieces
@@ -215,8 +216,9 @@ def distill_sample(rng: random.Random) -> Sample:
         ending = "success" if world.won else "failure"
         outcome = f"{ending}, score {world.score / world.max_score:.2f}"
         steps = [(c, t.observation) for c, t in zip(played.commands, played.turns, strict=True)]
+        steps = _as_read(rng, world, steps)
         transcripts.append(prompts.transcript(steps, outcome, first=played.first, n_words=n_words))
-        for line in _shown_by(played):
+        for line in _shown_by(world, steps):
             if line not in lessons:
                 lessons.append(line)
     sample = Sample("distill")
@@ -227,16 +229,37 @@ def distill_sample(rng: random.Random) -> Sample:
     return sample
 
 
-def _shown_by(played: Played) -> list[str]:
-    """Return the lessons that an episode shows to whoever reads it."""
-    world, lines = played.world, []
-    for command, turn in zip(played.commands, played.turns, strict=True):
+Steps = list[tuple[str, str]]
+
+
+def _as_read(rng: random.Random, world: World, steps: Steps) -> Steps:
+    """Return an episode's steps with attempts in vain put in, or with steps left out."""
+    if rng.random() < 0.5:
+        uses = {(law.command, law.instrument) for law in world.laws.values()}
+        names = [need.thing.name for need in world.needs] + [words.name_of_thing(rng)]
+        for _ in range(rng.randint(1, 10)):
+            law, tool = rng.choice([*world.laws.values()]), rng.choice(words.FIXTURES + words.TOOLS)
+            command, name = rng.choice([law.command, law.verb]), rng.choice(names)
+            vain = f"{command} {name} with {tool}", words.refused(rng, command, name)
+            if (command, tool) in uses:
+                vain = f"take {tool}", "That's fixed in place."
+            at = rng.randint(0, len(steps) - 1)
+            steps = [*steps[:at], *[vain] * rng.choice([1, 1, 2]), *steps[at:]]
+    if rng.random() < 0.5:
+        share = rng.random()
+        steps = [step for step in steps if rng.random() > 0.7 * share] or steps
+    return steps
+
+
+def _shown_by(world: World, steps: Steps) -> list[str]:
+    """Return the lessons that an episode's steps show to whoever reads them."""
+    lines = []
+    for command, observation in steps:
         for law in world.laws.values():
             said = law.participle if world.says_past else law.verb
             name = command.removeprefix(f"{law.command} ").split(" with ")[0]
-            if (
-                command == f"{law.command} {name} with {law.instrument}"
-                and turn.observation.startswith(f"You {said} the {name}.")
+            if command == f"{law.command} {name} with {law.instrument}" and observation.startswith(
+                f"You {said} the {name}."
             ):
                 lines.append(prompts.lesson_line(law.situation, law.advice))
         if world.won and command == f"{world.ending} {world.product}":

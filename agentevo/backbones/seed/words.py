@@ -70,6 +70,22 @@ COMMANDS = "cook work use treat process heat set put handle run make".split()
 ENDINGS = """eat serve taste drink share sell offer deliver pack store present wear burn bury send
 hang ring show keep donate lift weigh bless light plant throw hide raise ship touch""".split()
 
+# How a text world answers a command that it knows, used in a way that it does not.
+REFUSALS = [
+    "You can't {command} anything with that.",
+    "I didn't understand that sentence.",
+    "I only understood you as far as wanting to {command} the {name}.",
+    "Nothing happens.",
+]
+
+# How it answers when a product is used otherwise than it is made for.
+REFUSED_ENDINGS = [
+    "That's not a verb I recognise.",
+    "You can't {command} that.",
+    "You {command} nothing unexpected.",
+    "I didn't understand that sentence.",
+]
+
 PRODUCTS = """meal dish kit potion bundle parcel model statue toy lamp cake outfit machine gift
 bouquet tonic basket sculpture instrument engine costume""".split()
 
@@ -103,6 +119,11 @@ def _made_up(rng: random.Random) -> str:
         coda = rng.choice(_CODAS) if rng.random() < 0.5 else ""
         parts.append(rng.choice(_ONSETS) + rng.choice(_VOWELS) + coda)
     return "".join(parts)
+
+
+def refused(rng: random.Random, command: str, name: str) -> str:
+    """Return how a command at a thing is answered that leads to nothing."""
+    return rng.choice([*REFUSALS, REFUSED_ENDINGS[0]]).format(command=command, name=name)
 
 
 def adjective(rng: random.Random) -> str:

@@ -152,6 +152,8 @@ class World:
     """What the document says of the product, with a space after it; may be nothing."""
     says_past: bool
     """True: carrying out a law prints its participle, otherwise the plain verb."""
+    refusal: str
+    """How it answers a command with what it cannot be done with."""
     held: list[Thing] = field(default_factory=list)
     tools: set[str] = field(default_factory=set)
     score: int = 0
@@ -211,8 +213,11 @@ class World:
             self.score += 1
             self.won = True
             return f"You {self.ending} the {self.product}. Not bad."
-        if rest == self.product and verb in words.ENDINGS and self.n_turns % 2:
-            return f"You can't {verb} that." if self.made else "You can't see any such thing."
+        if rest == self.product and verb in words.ENDINGS and not self.made and self.n_turns % 2:
+            return "You can't see any such thing."
+        if rest == self.product and verb in words.ENDINGS:
+            answers = words.REFUSED_ENDINGS
+            return answers[(self.n_turns + len(verb)) % len(answers)].format(command=verb)
         return "That's not a verb I recognise."
 
     def _go(self, direction: str) -> str:
@@ -303,7 +308,7 @@ class World:
         if not any(law.command == command for law in self.laws.values()):
             return "That's not a verb I recognise."
         if not laws:
-            return f"You can't {command} anything with that."
+            return self.refusal.format(command=command, name=name)
         law = laws[0]
         if law.portable and not any(t.name == instrument for t in self.held):
             return f"You need to take the {instrument} first."
