@@ -156,7 +156,7 @@ class Local:
         """
         turns = [{"role": ROLE[m.type], "content": str(m.content)} for m in messages]
         text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         if len(ids) >= self.window:
             raise BackboneError(
                 f"a prompt of {len(ids)} tokens does not fit {self.name}, which takes {self.window}"
@@ -168,7 +168,7 @@ class Local:
         return self._count(text)
 
     def _count_tokens(self, text: str) -> int:
-        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) + 2
+        return len(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) + 2
 
     def with_adapter(self, name: str, folder: Path | None) -> Local:
         """Return the same model with an adapter, or plain again where `folder` is None."""
