@@ -25,6 +25,8 @@ from agentevo.backbones.drafts import Drafts
 
 IDLE_TOO = 0.5  # with more slots than this share running, all decode: no cache is copied then
 N_GUESSED = 5  # tokens of each reply that are guessed for one call of the model
+LOOP = 96  # tokens of a reply that say the same over and over: it is cut there
+LONGEST_LOOP = 32  # tokens that are said over and over
 CHUNK = 256  # prompt tokens of one request that are read in one call of the model
 
 
@@ -36,7 +38,7 @@ class Reply:
     n_cached: int
     """Prompt tokens that were not read again."""
     finished: bool
-    """False: cut at the most tokens allowed."""
+    """False: cut at the most tokens allowed, or where it ran in a circle."""
 
 
 @dataclass
@@ -63,6 +65,17 @@ class Request:
         """Return guesses at the next tokens, fewer where the reply or the window ends."""
         room = min(self.max_tokens, n_positions - len(self.ids)) - len(self.out) - 1
         return self.drafts.guess(min(N_GUESSED, room)) if room > 0 else []
+
+
+def in_a_circle(ids: Sequence[int]) -> bool:
+    """Return whether the last `LOOP` tokens are one stretch of few tokens, over and over.
+
+    Small models run on like that until they are cut; nothing comes of it but lost time.
+    """
+    last = list(ids[-LOOP:])
+    if len(last) < LOOP:
+        return False
+    return any(last[n:] == last[:-n] for n in range(1, LONGEST_LOOP + 1))
 
 
 class SlotCache(Cache):  # type: ignore[misc]
@@ -303,7 +316,8 @@ class Batcher:
                 request.out.append(token)
                 request.drafts.append(token)
             full = len(request.ids) + len(request.out) >= limit
-            if token == self._end or len(request.out) >= request.max_tokens or full:
+            full = full or len(request.out) >= request.max_tokens or in_a_circle(request.out)
+            if token == self._end or full:
                 return Reply(request.out, request.n_cached, token == self._end)
             if token != guess:
                 break

@@ -11,6 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from agentevo.backbones import BackboneError, load
+from agentevo.backbones.batching import in_a_circle
 from agentevo.backbones.drafts import Drafts
 from agentevo.backbones.local import Local
 
@@ -135,6 +136,17 @@ def test_altered_weights_of_the_seed_are_noticed(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"other weights")
     with pytest.raises(BackboneError, match="were altered"):
         checked_folder(tmp_path)
+
+
+def test_a_reply_that_runs_in_a_circle_is_cut_and_none_else() -> None:
+    beginning = list(range(100))
+    assert in_a_circle([*beginning, *[7] * 96])
+    assert in_a_circle([*beginning, *[7, 8, 9] * 32])
+    assert in_a_circle([*beginning, *[*range(32)] * 3])
+    assert not in_a_circle([7] * 95)
+    assert not in_a_circle([*beginning, *[7] * 95])
+    assert not in_a_circle([*[7] * 120, 8])
+    assert not in_a_circle(beginning)
 
 
 def test_what_a_reply_repeats_costs_fewer_calls_of_the_model(tiny_model: Path) -> None:
