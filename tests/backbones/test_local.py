@@ -138,7 +138,7 @@ def test_altered_weights_of_the_seed_are_noticed(tmp_path: Path) -> None:
         checked_folder(tmp_path)
 
 
-def test_a_reply_that_runs_in_a_circle_is_cut_and_none_else() -> None:
+def test_what_runs_in_a_circle_is_told_from_what_does_not() -> None:
     beginning = list(range(100))
     assert in_a_circle([*beginning, *[7] * 96])
     assert in_a_circle([*beginning, *[7, 8, 9] * 32])

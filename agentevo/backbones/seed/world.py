@@ -213,9 +213,9 @@ class World:
             self.score += 1
             self.won = True
             return f"You {self.ending} the {self.product}. Not bad."
-        if rest == self.product and verb in words.ENDINGS and not self.made and self.n_turns % 2:
-            return "You can't see any such thing."
         if rest == self.product and verb in words.ENDINGS:
+            if not self.made and self.n_turns % 2:
+                return "You can't see any such thing."
             answers = words.REFUSED_ENDINGS
             return answers[(self.n_turns + len(verb)) % len(answers)].format(command=verb)
         return "That's not a verb I recognise."
