@@ -18,7 +18,6 @@ from agentevo.config import BUDGETS, Budget, ConfigError, RunConfig, make, merge
 
 if TYPE_CHECKING:
     from agentevo.cycle import News
-    from agentevo.evaluation.evaluate import Arm
     from agentevo.experience import Trajectory
     from agentevo.ledger import RunStatus
     from agentevo.run import Run
@@ -133,7 +132,7 @@ async def carry_out(run: Run, tell: Tell) -> None:
 
     async def all_of_it(told: Tell) -> None:
         await evolution.evolve(run, told)
-        await play_arms(run, told)
+        await play_four_arms(run, told)
 
     run.ledger.set_status(run.id, "running")
     try:
@@ -161,30 +160,27 @@ async def stoppable(work: Callable[[Tell], Awaitable[T]], tell: Tell) -> T:
         raise
 
 
-async def play_arms(run: Run, tell: Tell) -> dict[str, list[Trajectory]]:
+async def play_four_arms(run: Run, tell: Tell) -> dict[str, list[Trajectory]]:
     """Play the four arms of the pair in force on the test split; equal arms are played once.
 
     Returns:
         The episodes of each arm, on the same tasks in one order; empty without test tasks.
     """
-    from agentevo.cycle import Cycle, play_arm
+    from agentevo.cycle import Cycle, play_arms
     from agentevo.evaluation.ablation import four_arms
 
     n = run.config.evaluation.n_test_per_level
     if not n:
         return {}
     benchmark = run.benchmark()
-    cycle, tasks = Cycle(run, benchmark, tell), run.tasks(benchmark, "test", n)
+    tasks = run.tasks(benchmark, "test", n)
     force = run.incumbent()
-    played: dict[Arm, list[Trajectory]] = {}
-    found = {}
-    for name, arm in four_arms(force.memory_version, force.adapter).items():
-        if arm not in played:
-            played[arm] = await play_arm(
-                cycle, arm, tasks, run.config.n_generations, f"test: {name}", "report"
-            )
-        found[name] = played[arm]
-    return found
+    arms = four_arms(force.memory_version, force.adapter)
+    played = await play_arms(
+        Cycle(run, benchmark, tell), list(arms.values()), tasks,
+        run.config.n_generations, "test", "report",
+    )  # fmt: skip
+    return dict(zip(arms, played, strict=True))
 
 
 def report_of(run: Run) -> Path:

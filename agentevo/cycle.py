@@ -107,10 +107,8 @@ async def gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) -> 
     known = run.ledger.get_verdict(run.id, generation, kind)
     if known is None:
         tasks = run.tasks(cycle.benchmark, "validation", config.evaluation.n_gate_per_level)
-        outcomes = []
-        for arm, role in ((old, "incumbent"), (new, "candidate")):
-            episodes = await play_arm(cycle, arm, tasks, generation, f"gate {kind}: {role}")
-            outcomes.append([Outcome.of(one) for one in episodes])
+        played = await play_arms(cycle, (old, new), tasks, generation, f"gate of {kind}")
+        outcomes = [[Outcome.of(one) for one in episodes] for episodes in played]
         settings = GateSettings(alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations)
         verdict = judge(outcomes[0], outcomes[1], settings)
         evidence = verdict.to_json()["evidence"]
@@ -122,24 +120,40 @@ async def gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) -> 
     return known.verdict
 
 
-async def play_arm(
-    cycle: Cycle, arm: Arm, tasks: Sequence[Task], generation: int, name: str,
+async def play_arms(
+    cycle: Cycle, arms: Sequence[Arm], tasks: Sequence[Task], generation: int, name: str,
     purpose: Purpose = "gate",
-) -> list[Trajectory]:  # fmt: skip
-    """Play an arm on held-out tasks, greedily, so far as the ledger does not know it yet."""
+) -> list[list[Trajectory]]:  # fmt: skip
+    """Play arms on held-out tasks, greedily, so far as the ledger does not know them yet.
+
+    Arms with the same weights play side by side. Returns the episodes of each, in the order of
+    the arms and of the tasks; an arm that is given twice is played once.
+    """
     run = cycle.run
-    done = run.ledger.finished(run.id, purpose=purpose, arm=arm.name)
     ids = {task.id for task in tasks}
+    n_done = 0
+    for arm in set(arms):
+        known = run.ledger.finished(run.id, purpose=purpose, arm=arm.name)
+        n_done += len({key.task_id for key in known} & ids)
     await prepare(cycle, tasks)
-    phase = Phase(cycle, generation, name, len(ids), len({k.task_id for k in done} & ids))
-    player = run.player(arm, utility=utility_so_far(run))
-    episodes = await evaluate(
-        run.ledger, run.id, arm, player, cycle.benchmark, tasks,
-        purpose=purpose, generation=generation, n_at_once=run.config.agent.n_at_once,
-        told=phase.episode,
-    )  # fmt: skip
+    phase = Phase(cycle, generation, name, len(set(arms)) * len(ids), n_done)
+    utility = utility_so_far(run)
+    found: dict[Arm, list[Trajectory]] = {}
+    for adapter in dict.fromkeys(arm.adapter for arm in arms):
+        alike = [arm for arm in dict.fromkeys(arms) if arm.adapter == adapter]
+        played = await asyncio.gather(
+            *(
+                evaluate(
+                    run.ledger, run.id, arm, run.player(arm, utility=utility), cycle.benchmark,
+                    tasks, purpose=purpose, generation=generation,
+                    n_at_once=run.config.agent.n_at_once, told=phase.episode,
+                )
+                for arm in alike
+            )
+        )  # fmt: skip
+        found |= zip(alike, played, strict=True)
     phase.end()
-    return episodes
+    return [found[arm] for arm in arms]
 
 
 def promote(run: Run, generation: int, kind: str, arm: Arm) -> Arm:

@@ -176,7 +176,8 @@ class Run:
         from agentevo.backbones import load
 
         if "" not in self._backbones:
-            plain = load(self.config.backbone, n_slots=self.config.agent.n_at_once)
+            n_slots = 2 * self.config.agent.n_at_once  # two arms may play side by side
+            plain = load(self.config.backbone, n_slots=n_slots)
             self._backbones[""] = plain
         if adapter not in self._backbones:
             folder = self.adapter_folder(adapter)

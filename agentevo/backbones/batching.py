@@ -1,33 +1,36 @@
-"""One loop that serves many dialogues with one model on this machine.
+"""Loops that serve many dialogues with one model on this machine.
 
 Every dialogue has a slot in a shared key-value cache. A request whose prompt begins with
-what its slot already holds pays only for the new tokens, and the decoding of all running
-requests is one call of the model for their next token, and for those after it that were
-guessed right. The loop runs in a thread of its own.
+what its slot already holds pays only for the new tokens. One call of the model serves all
+requests: those whose prompt is still read, and those whose reply goes on, for its next token
+and for those after it that were guessed right. Each loop runs in a thread of its own; a small
+model is served by one a core, since its matrices are too small to be shared out among cores.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import Cache, PreTrainedModel
+from transformers import PreTrainedModel
 
 from agentevo.backbones.backbone import BackboneError
 from agentevo.backbones.drafts import Drafts
+from agentevo.backbones.slots import ATTENTION, SlotCache, Stretch
 
-IDLE_TOO = 0.5  # with more slots than this share running, all decode: no cache is copied then
 N_GUESSED = 5  # tokens of each reply that are guessed for one call of the model
 LOOP = 96  # tokens of a reply that say the same over and over: it is cut there
 LONGEST_LOOP = 32  # tokens that are said over and over
-CHUNK = 256  # prompt tokens of one request that are read in one call of the model
+SMALL = 50_000_000  # parameters of a model that one core serves best
+CHUNK = 256  # tokens of a prompt that are read in one call of the model
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Request:
     max_tokens: int
     temperature: float
     seed: str
-    future: Future[Reply]
+    future: Future[Reply] = field(default_factory=Future)
     out: list[int] = field(default_factory=list)
     n_cached: int = 0
     slot: int = -1
@@ -78,56 +81,8 @@ def in_a_circle(ids: Sequence[int]) -> bool:
     return any(last[n:] == last[:-n] for n in range(1, LONGEST_LOOP + 1))
 
 
-class SlotCache(Cache):  # type: ignore[misc]
-    """Key-value cache with a row a slot, each with a length of its own.
-
-    Tensors of shape (n_slots, n_heads, n_positions, head_dim), one pair a layer. Before each
-    call of the model `aim` says which rows take part and where their new tokens go. Where all
-    rows take part, in order, nothing is copied.
-    """
-
-    def __init__(self, model: PreTrainedModel, n_slots: int, n_positions: int) -> None:
-        """Make room for all slots at once."""
-        super().__init__(layers=[])
-        config = model.config
-        heads = config.num_key_value_heads
-        dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        shape = (n_slots, heads, n_positions, dim)
-        n_layers = config.num_hidden_layers
-        options = {"dtype": model.dtype, "device": model.device}
-        self.keys = [torch.zeros(shape, **options) for _ in range(n_layers)]
-        self.values = [torch.zeros(shape, **options) for _ in range(n_layers)]
-
-    def aim(self, rows: torch.Tensor, positions: torch.Tensor, n_seen: int) -> None:
-        """Set rows (n_rows,), positions (n_rows, n_new) and how many positions are looked at."""
-        self._rows, self._positions, self._n_seen = rows, positions, n_seen
-
-    def update(
-        self,
-        key_states: torch.Tensor,
-        value_states: torch.Tensor,
-        layer_idx: int,
-        *args: object,
-        **kwargs: object,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the new keys and values (n_rows, n_heads, n_new, head_dim); return all."""
-        both = []
-        for store, new in (
-            (self.keys[layer_idx], key_states),
-            (self.values[layer_idx], value_states),
-        ):
-            store[self._rows[:, None], :, self._positions] = new.transpose(1, 2)
-            seen = store[:, :, : self._n_seen]
-            both.append(seen if len(self._rows) == len(seen) else seen[self._rows])
-        return both[0], both[1]
-
-    def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Return 0: positions and mask are given with each call."""
-        return 0
-
-
-class Batcher:
-    """Serves requests with one model.
+class Batchers:
+    """Serves requests with one model, by as many loops as suit it.
 
     Args:
         model: a causal language model of transformers, in evaluation mode.
@@ -137,8 +92,50 @@ class Batcher:
     """
 
     def __init__(self, model: PreTrainedModel, end: int, n_positions: int, n_slots: int) -> None:
+        """Start the loops."""
+        model.set_attn_implementation(ATTENTION)
+        n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        is_small = model.device.type == "cpu" and model.num_parameters() < SMALL
+        n_loops = min(n_cores, n_slots) if is_small else 1
+        each = -(-n_slots // n_loops)
+        self._loops = [
+            Batcher(model, end, n_positions, each, n_threads=1 if n_loops > 1 else n_cores)
+            for _ in range(n_loops)
+        ]
+
+    def submit(
+        self, ids: Sequence[int], *, session: str, max_tokens: int, temperature: float, seed: str
+    ) -> Future[Reply]:
+        """Queue a prompt where its dialogue is known, or where least is to be done.
+
+        A dialogue moves to another loop, which reads it anew, where its own has half as much
+        again to do. The future holds the reply, or the error that ended the loop.
+        """
+        for loop in self._loops:
+            if loop.broken is not None:
+                raise BackboneError(f"the model broke earlier: {loop.broken}") from loop.broken
+        best = min(self._loops, key=Batcher.load)
+        own = next((loop for loop in self._loops if loop.knows(session)), best)
+        if own.load() > 1.5 * best.load() + 0.5:
+            own.forget(session)
+            own = best
+        return own.submit(Request(session, list(ids), max_tokens, temperature, seed))
+
+    def close(self) -> None:
+        """End the loops; requests that still run are cancelled."""
+        for loop in self._loops:
+            loop.close()
+
+
+class Batcher:
+    """One loop of `Batchers`; `n_threads` is how many cores one call of the model may use."""
+
+    def __init__(
+        self, model: PreTrainedModel, end: int, n_positions: int, n_slots: int, n_threads: int
+    ) -> None:
         """Start the loop."""
         self._model = model
+        self._n_threads = n_threads
         self._end = end
         self._cache = SlotCache(model, n_slots, n_positions)
         self._held: list[list[int]] = [[] for _ in range(n_slots)]
@@ -148,19 +145,26 @@ class Batcher:
         self._inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._waiting: list[Request] = []
         self._running: list[Request] = []
-        self._broken: Exception | None = None
+        self.broken: Exception | None = None
         self._thread = threading.Thread(target=self._loop, name="batcher", daemon=True)
         self._thread.start()
 
-    def submit(
-        self, ids: Sequence[int], *, session: str, max_tokens: int, temperature: float, seed: str
-    ) -> Future[Reply]:
-        """Queue a prompt; the future holds the reply, or the error that ended the loop."""
-        future: Future[Reply] = Future()
-        if self._broken is not None:
-            raise BackboneError(f"the model broke earlier: {self._broken}") from self._broken
-        self._inbox.put(Request(session, list(ids), max_tokens, temperature, seed, future))
-        return future
+    def load(self) -> int:
+        """Return how many requests run or wait."""
+        return len(self._running) + len(self._waiting) + self._inbox.qsize()
+
+    def knows(self, session: str) -> bool:
+        """Return whether a dialogue has a slot here."""
+        return session in self._sessions
+
+    def forget(self, session: str) -> None:
+        """Give up a dialogue's slot; it is served elsewhere from now on."""
+        self._sessions[self._sessions.index(session)] = ""
+
+    def submit(self, request: Request) -> Future[Reply]:
+        """Queue a request."""
+        self._inbox.put(request)
+        return request.future
 
     def close(self) -> None:
         """End the loop; requests that still run are cancelled."""
@@ -172,9 +176,9 @@ class Batcher:
             while self._collect():
                 self._admit()
                 with torch.inference_mode():
-                    self._decode()
+                    self._go_on()
         except Exception as error:
-            self._broken = error
+            self.broken = error
             while not self._inbox.empty():
                 if (request := self._inbox.get()) is not None:
                     self._waiting.append(request)
@@ -193,14 +197,15 @@ class Batcher:
                 request = self._inbox.get(block=idle)
             except queue.Empty:
                 return True
+            if idle:  # a training may have set it otherwise meanwhile
+                torch.set_num_threads(self._n_threads)
             if request is None:
                 return False
             self._waiting.append(request)
 
     def _admit(self) -> None:
-        """Give waiting requests free slots and read their prompts."""
+        """Give waiting requests free slots."""
         busy = {request.slot for request in self._running}
-        fresh: list[Request] = []
         while self._waiting and len(busy) < len(self._held):
             request = self._waiting.pop(0)
             if request.future.cancelled():
@@ -224,78 +229,70 @@ class Batcher:
                 request.generator = torch.Generator().manual_seed(
                     int.from_bytes(digest[:8], "big") >> 1
                 )
-            fresh.append(request)
-        self._running += fresh
-        if fresh:
-            with torch.inference_mode():
-                self._read(fresh)
+            self._running.append(request)
 
-    def _read(self, fresh: list[Request]) -> None:
-        """Read the prompts up to their last token, which decoding takes up."""
-        while True:
-            todo = [r for r in fresh if len(self._held[r.slot]) < len(r.ids) - 1]
-            if not todo:
-                break
-            parts = []
-            for request in todo:
-                start = len(self._held[request.slot])
-                parts.append(request.ids[start : min(start + CHUNK, len(request.ids) - 1)])
-            self._call([r.slot for r in todo], parts)
-            for request, part in zip(todo, parts, strict=True):
-                self._held[request.slot] += part
-
-    def _call(self, slots: list[int], parts: list[list[int]]) -> torch.Tensor:
-        """Run the model on new tokens of some slots; return hidden states (n_rows, n_new, dim)."""
+    def _call(self, parts: Mapping[int, list[int]]) -> torch.Tensor:
+        """Run the model on new tokens of some slots; return hidden states (n, dim) in order."""
         device = self._model.device
-        n_new = max(len(part) for part in parts)
-        starts = torch.tensor([len(self._held[slot]) for slot in slots], device=device)
-        ids = torch.zeros((len(slots), n_new), dtype=torch.long)
-        for row, part in enumerate(parts):
-            ids[row, : len(part)] = torch.tensor(part)
-        limit = self._cache.keys[0].shape[2]
-        positions = (starts[:, None] + torch.arange(n_new, device=device)).clamp(max=limit - 1)
-        n_seen = min(int(starts.max()) + n_new, limit)
-        mask = torch.arange(n_seen, device=device)[None, None, :] <= positions[:, :, None]
-        self._cache.aim(torch.tensor(slots, device=device), positions, n_seen)
+        stretches: list[Stretch] = []
+        ids: list[int] = []
+        for slot, part in parts.items():
+            start = len(self._held[slot])
+            stretches.append(Stretch.of(slot, start, len(ids), len(part), self._cache.keys[0]))
+            ids += part
         body: Any = self._model.base_model
         out = body(
-            input_ids=ids.to(device),
-            attention_mask=mask[:, None],
-            position_ids=positions,
+            input_ids=torch.tensor([ids], device=device),
+            attention_mask=torch.ones((1, 1, 1, 1), dtype=torch.bool, device=device),
+            position_ids=self._cache.aim(stretches),
             past_key_values=self._cache,
             use_cache=True,
+            stretches=stretches,
         )
-        hidden: torch.Tensor = out.last_hidden_state
+        hidden: torch.Tensor = out.last_hidden_state[0]
         return hidden
 
-    def _decode(self) -> None:
-        """Generate the next token of every running request, and those that were guessed right."""
+    def _go_on(self) -> None:
+        """Read on in every prompt; generate the next token of every reply, and guessed ones."""
         if not self._running:
             return
-        limit = self._cache.keys[0].shape[2]
-        guesses = {r.slot: r.guess(limit) for r in self._running}
-        parts = {r.slot: [(r.out or r.ids)[-1], *guesses[r.slot]] for r in self._running}
-        slots = list(parts)
-        if len(slots) > IDLE_TOO * len(self._held):  # idle rows: what they write is written over
-            slots = list(range(len(self._held)))
-        hidden = self._call(slots, [parts.get(slot, [self._end]) for slot in slots])
-        places = [(slots.index(slot), j) for slot, part in parts.items() for j in range(len(part))]
-        rows, columns = torch.tensor(places).unbind(1)
-        head: Any = self._model.get_output_embeddings()
-        logits = iter(head(hidden[rows, columns]).float().cpu())
-        still = []
+        limit = self._cache.n_positions
+        parts: dict[int, list[int]] = {}
+        guesses: dict[int, list[int]] = {}
         for request in self._running:
-            scores = [next(logits) for _ in parts[request.slot]]
-            reply = self._append(request, scores, guesses[request.slot], limit)
+            unread = [*request.ids, *request.out][len(self._held[request.slot]) :]
+            guesses[request.slot] = request.guess(limit) if len(unread) <= CHUNK else []
+            parts[request.slot] = unread[:CHUNK] + guesses[request.slot]
+        hidden = self._call(parts)
+        places: list[int] = []  # of the tokens that the next ones are chosen after
+        first = 0
+        for request in self._running:
+            part, n_guessed = parts[request.slot], len(guesses[request.slot])
+            first += len(part)
+            self._held[request.slot] += part[: len(part) - n_guessed]
+            if len(self._held[request.slot]) == len(request.ids) + len(request.out):
+                places += range(first - n_guessed - 1, first)
+        head: Any = self._model.get_output_embeddings()
+        logits = iter(head(hidden[places]).float().cpu())
+        still: list[Request] = []
+        done: list[tuple[Request, Reply]] = []
+        for request in self._running:
+            reply = None
+            if len(self._held[request.slot]) == len(request.ids) + len(request.out):
+                own = guesses[request.slot]
+                scores = [next(logits) for _ in range(len(own) + 1)]
+                reply = self._append(request, scores, own)
             if reply is not None:
-                with suppress(InvalidStateError):  # it was cancelled at this moment
-                    request.future.set_result(reply)
+                done.append((request, reply))
             elif not request.future.cancelled():  # by a timeout, or because the run ends
                 still.append(request)
-        self._running = still
+        self._running = still  # before anybody is told, who may ask again at once
+        for request, reply in done:
+            with suppress(InvalidStateError):  # it was cancelled at this moment
+                request.future.set_result(reply)
 
     def _append(
-        self, request: Request, scores: list[torch.Tensor], guesses: list[int], limit: int
+        self, request: Request, scores: list[torch.Tensor], guesses: list[int]
     ) -> Reply | None:
         """Choose tokens as long as the guesses are right; return the reply if it is whole.
 
@@ -303,10 +300,8 @@ class Batcher:
             request: whose reply goes on.
             scores: for the next token and for that after each guess, of shape (n_vocab,).
             guesses: one fewer than `scores`.
-            limit: most tokens of prompt and reply.
         """
         for score, guess in zip(scores, [*guesses, None], strict=True):
-            self._held[request.slot].append((request.out or request.ids)[-1])
             if request.generator is not None:
                 noise = torch.rand(score.shape, generator=request.generator)
                 score = score / request.temperature
@@ -315,10 +310,11 @@ class Batcher:
             if token != self._end:
                 request.out.append(token)
                 request.drafts.append(token)
-            full = len(request.ids) + len(request.out) >= limit
+            full = len(request.ids) + len(request.out) >= self._cache.n_positions
             full = full or len(request.out) >= request.max_tokens or in_a_circle(request.out)
             if token == self._end or full:
                 return Reply(request.out, request.n_cached, token == self._end)
             if token != guess:
                 break
+            self._held[request.slot].append(token)  # it was read already, as a guess
         return None

@@ -55,7 +55,7 @@ class LocalChat(BaseChatModel):
 
     def _submit(self, messages: Sequence[BaseMessage]) -> tuple[list[int], Any]:
         ids = self.backbone.encode(messages)
-        future = self.backbone.batcher.submit(
+        future = self.backbone.batchers.submit(
             ids,
             session=self.episode,
             max_tokens=self.max_tokens,
@@ -111,7 +111,7 @@ class Local:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        from agentevo.backbones.batching import Batcher
+        from agentevo.backbones.batching import Batchers
 
         self.name, self.adapter = name, adapter
         self.weights: Path | None = folder
@@ -139,7 +139,7 @@ class Local:
         self.model = model.eval()
         longest = min(model.config.max_position_embeddings, self.tokenizer.model_max_length)
         self.window = min(longest, max_window or longest)
-        self.batcher = Batcher(model, self.tokenizer.eos_token_id, self.window, n_slots)
+        self.batchers = Batchers(model, self.tokenizer.eos_token_id, self.window, n_slots)
         self._count = lru_cache(maxsize=20_000)(self._count_tokens)
 
     def chat(self, *, episode: str, temperature: float, max_tokens: int) -> LocalChat:
@@ -179,5 +179,5 @@ class Local:
         )  # fmt: skip
 
     def close(self) -> None:
-        """End the loop that serves the model."""
-        self.batcher.close()
+        """End the loops that serve the model."""
+        self.batchers.close()

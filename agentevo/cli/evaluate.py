@@ -119,7 +119,7 @@ def _play(
     from agentevo.api import stoppable
     from agentevo.cli.live import View
     from agentevo.cli.progress import Progress
-    from agentevo.cycle import Cycle, play_arm
+    from agentevo.cycle import Cycle, play_arms
 
     benchmark = run.benchmark()
     tasks = benchmark.tasks(split, n_per_level, levels=levels or run.config.levels)
@@ -127,7 +127,10 @@ def _play(
 
     async def work(tell: Tell) -> list[Trajectory]:
         cycle = Cycle(run, benchmark, tell)
-        return await play_arm(cycle, arm, tasks, n_closed, f"evaluation: {split}", "evaluation")
+        played = await play_arms(
+            cycle, [arm], tasks, n_closed, f"evaluation: {split}", "evaluation"
+        )
+        return played[0]
 
     with View(Progress(n_expected=len(tasks)), quiet=quiet) as view:
         return asyncio.run(stoppable(work, view))

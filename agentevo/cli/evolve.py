@@ -104,17 +104,7 @@ def _carry_out(run: Run, *, quiet: bool) -> None:
 
     config = run.config
     n_levels = len(config.levels or run.benchmark().levels)
-    force = run.incumbent()
-    progress = Progress(
-        n_generations=config.n_generations,
-        n_expected=n_episodes(config, n_levels),
-        n_test=n_levels * config.evaluation.n_test_per_level,
-        promoted={
-            name
-            for name, is_so in (("memory", force.memory_version), ("weights", force.adapter))
-            if is_so
-        },
-    )
+    progress = Progress(n_generations=config.n_generations, n_expected=n_episodes(config, n_levels))
     if not quiet:
         _say(f"run {run.id} in {run.folder}")
     with View(progress, quiet=quiet) as view:

@@ -86,7 +86,7 @@ async def _two(cycle: Cycle, a: int, b: int) -> Verdict:
     Raises:
         GateError: both came to the same pair.
     """
-    from agentevo.cycle import play_arm
+    from agentevo.cycle import play_arms
     from agentevo.evaluation.gate import GateError, Outcome, judge
 
     run = cycle.run
@@ -96,10 +96,8 @@ async def _two(cycle: Cycle, a: int, b: int) -> Verdict:
             f"generations {a} and {b} came to the same pair ({arms[0].name}): nothing to judge"
         )
     tasks = run.tasks(cycle.benchmark, "validation", run.config.evaluation.n_gate_per_level)
-    outcomes = []
-    for generation, arm in zip((a, b), arms, strict=True):
-        episodes = await play_arm(cycle, arm, tasks, generation, f"gate: generation {generation}")
-        outcomes.append([Outcome.of(one) for one in episodes])
+    played = await play_arms(cycle, arms, tasks, b, f"gate of generations {a} and {b}")
+    outcomes = [[Outcome.of(one) for one in episodes] for episodes in played]
     verdict = judge(outcomes[0], outcomes[1], _settings(run))
     run.ledger.add_event(
         run.id, "gate", {"incumbent": arms[0].name, "candidate": arms[1].name, **verdict.to_json()}

@@ -106,7 +106,7 @@ class View:
 
     def _where(self) -> str:
         one = self.progress
-        if not one.n_generations or not one.generation or one.phase.startswith("test"):
+        if not one.n_generations or not one.generation or one.phase == "test":
             return one.phase
         return f"generation {one.generation} of {one.n_generations}, {one.phase}"
 

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 N_RESAMPLES = 500
 """Of the interval of the mean score while it is watched; verdicts use far more."""
 
-ARMS = (frozenset[str](), {"memory"}, {"weights"}, {"memory", "weights"})
-"""What must have been promoted for plain, memory, weights and both to be arms of their own."""
-
 
 @dataclass
 class Progress:
@@ -25,10 +22,6 @@ class Progress:
     n_generations: int = 0
     n_expected: int = 0
     """Episodes of the whole run, about; 0: unknown."""
-    n_test: int = 0
-    """Test tasks of each arm; 0: unknown, or none."""
-    promoted: set[str] = field(default_factory=set)
-    """`memory`, `weights`: what is in force, so that the arms of the test differ by it."""
     generation: int = 0
     phase: str = "starting"
     n_done: int = 0
@@ -71,8 +64,6 @@ class Progress:
             self.lessons = f"{news.n_done} active ({news.text})"
         elif news.kind == "verdict":
             self.verdicts.append((news.generation, news.decision, news.text))
-            if news.decision == "promote":
-                self.promoted.add(news.text.partition(":")[0].split()[0])
 
     @property
     def elapsed_s(self) -> float:
@@ -84,10 +75,8 @@ class Progress:
         if self.n_played < 5 or not self.n_expected:
             return None
         n_left = max(self.n_expected - self.n_played - self._n_known, 0)
-        if self.phase.startswith("test"):  # now it is known how many arms there are
-            at = ("plain", "memory", "weights", "both").index(self.phase.split()[-1])
-            n_after = sum(bool(arm <= self.promoted) for arm in ARMS[at + 1 :])
-            n_left = self.n_all - self.n_done + n_after * self.n_test
+        if self.phase == "test":  # the last one, and now it is known how many arms there are
+            n_left = self.n_all - self.n_done
         elif self.phase != "training":
             n_left = max(n_left, self.n_all - self.n_done)
         return n_left * self.elapsed_s / self.n_played

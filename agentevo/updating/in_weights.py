@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,7 @@ def sft(
     from trl import SFTConfig, SFTTrainer
 
     set_seed(seed)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     logging.getLogger("transformers").setLevel(logging.ERROR)
 
     class Tell(TrainerCallback):  # type: ignore[misc]
