@@ -37,7 +37,7 @@ class AgentSettings(Settings):
     max_reply_tokens: int = Field(320, ge=8)
     """Of one reply."""
     n_stalled: int = Field(3, ge=2)
-    """Times in a row that an action may bring the same observation."""
+    """Times in a row that an action, or a few in turn, may bring the same observations."""
     n_malformed: int = Field(3, ge=1)
     """Replies in a row that may state no action."""
     reply_timeout_s: float = Field(300.0, gt=0)

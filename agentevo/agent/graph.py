@@ -28,6 +28,8 @@ from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
 from agentevo.experience import Ending, Recall, Step
 
+LONGEST_ROUND = 4  # actions that an agent which is stalled may do in turn
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -40,7 +42,7 @@ class Limits:
     max_reply_tokens: int = 200
     """Of one reply."""
     n_stalled: int = 3
-    """Times in a row that one action may bring the same observation."""
+    """Times in a row that an action, or a few in turn, may bring the same observations."""
     n_malformed: int = 3
     """Replies in a row that may state no action."""
     reply_timeout_s: float = 300.0
@@ -219,9 +221,11 @@ def ending(state: State, limits: Limits) -> Ending | None:
         step.action is None for step in steps[-limits.n_malformed :]
     ):
         return "malformed"
-    last = steps[-limits.n_stalled :]
-    if len(last) == limits.n_stalled and len({(s.action, s.observation) for s in last}) == 1:
-        return "stalled"
+    done = [(step.action, step.observation) for step in steps]
+    for n in range(1, LONGEST_ROUND + 1):
+        last = done[-n * limits.n_stalled :]
+        if len(last) == n * limits.n_stalled and last[n:] == last[:-n]:
+            return "stalled"
     return None
 
 

@@ -2,7 +2,8 @@
 
 Sources are single successes, single failures, and a success beside a failure of one task
 (ExpeL, Zhao et al. 2023, arXiv 2308.10144). A lesson that only repeats the task at hand is
-refused: it must be of use elsewhere.
+refused: it must be of use elsewhere. So is one that twice as many episodes contradict, which
+advise something else in the very same situation.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from langchain_core.messages import HumanMessage, SystemMessage
@@ -117,20 +118,41 @@ async def distill(
                 refused[pair] = why
             else:
                 sources[pair] += [episode.id for episode in episodes]
-    drafts = []
-    for pair, ids in sources.items():
-        if len(set(ids)) < settings.min_support:
-            refused[pair] = f"seen in {len(set(ids))} episodes of {settings.min_support}"
-        else:
-            drafts.append(Draft(*pair, tuple(dict.fromkeys(ids))))
+    drafts, doubted = supported(sources, settings.min_support)
+    refused |= doubted
     usage = [reply.usage_metadata for reply in replies if reply.usage_metadata]
     return Distilled(
-        drafts=tuple(drafts),
+        drafts=drafts,
         refused=tuple((prompts.lesson_line(*pair), why) for pair, why in refused.items()),
         n_calls=len(batches),
         n_prompt_tokens=sum(one["input_tokens"] for one in usage),
         n_reply_tokens=sum(one["output_tokens"] for one in usage),
     )
+
+
+def supported(
+    sources: Mapping[tuple[str, str], Sequence[str]], min_support: int
+) -> tuple[tuple[Draft, ...], dict[tuple[str, str], str]]:
+    """Return what enough episodes show, and what is refused, each with the reason.
+
+    Args:
+        sources: ids of the episodes that show a lesson, by situation and advice.
+        min_support: episodes that must show it.
+    """
+    agreed: dict[str, int] = defaultdict(int)
+    for (situation, _), ids in sources.items():
+        agreed[situation.lower()] = max(agreed[situation.lower()], len(set(ids)))
+    drafts: list[Draft] = []
+    refused = {}
+    for pair, ids in sources.items():
+        n, most = len(set(ids)), agreed[pair[0].lower()]
+        if n < min_support:
+            refused[pair] = f"seen in {n} episodes of {min_support}"
+        elif 2 * n <= most:
+            refused[pair] = f"seen in {n} episodes, and {most} say otherwise"
+        else:
+            drafts.append(Draft(*pair, tuple(dict.fromkeys(ids))))
+    return tuple(drafts), refused
 
 
 def _batches(

@@ -67,6 +67,10 @@ def test_replies_that_never_state_an_action_end_the_episode_as_malformed(reply: 
 def test_doing_the_same_in_vain_ends_the_episode_as_stalled() -> None:
     (attempt,) = played(["Action: look"] * 10)
     assert (attempt.ending, len(attempt.steps)) == ("stalled", 3)
+    (in_turn,) = played(["Action: look", "Action: wait", "Action: think"] * 10)
+    assert (in_turn.ending, len(in_turn.steps)) == ("stalled", 9)
+    (going_on,) = played(["Action: look", "Action: wait", "Action: look", "Action: open door"])
+    assert going_on.success
 
 
 def test_the_step_limit_and_the_token_budget_cut_an_episode_short() -> None:

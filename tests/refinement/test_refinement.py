@@ -12,7 +12,7 @@ from agentevo import backbones
 from agentevo.config import ConfigError, RefinementSettings
 from agentevo.experience import Step, Trajectory
 from agentevo.refinement import filters
-from agentevo.refinement.distill import distill, group, too_particular, transcript_of
+from agentevo.refinement.distill import distill, group, supported, too_particular, transcript_of
 
 WORLDS = Path(__file__).parent.parent / "worlds.py"
 
@@ -67,6 +67,27 @@ def test_lessons_name_the_episodes_of_their_batch_and_need_the_support_that_is_a
     strict = asyncio.run(distill(episodes, backbone, RefinementSettings(min_support=3)))
     assert strict.drafts == ()
     assert "of 3" in strict.refused[0][1]
+
+
+def test_a_lesson_that_twice_as_many_episodes_contradict_is_refused() -> None:
+    sources = {
+        ("you fry", "use the stove"): ["a", "b", "c", "d"],
+        ("You fry", "use the oven"): ["e", "e"],
+        ("you roast", "use the oven"): ["e"],
+        ("you cut", "take the knife"): ["a", "b"],
+        ("you cut", "take the saw"): ["e"],
+        ("you sew", "use the needle"): ["a", "b", "c"],
+        ("you sew", "use the pin"): ["d", "e"],
+    }
+    drafts, refused = supported(sources, 1)
+    assert {one.advice for one in drafts} == {
+        "use the stove", "use the oven", "take the knife", "use the needle", "use the pin"
+    }  # fmt: skip
+    assert [(one.situation, one.sources) for one in drafts if one.advice == "use the oven"] == [
+        ("you roast", ("e",))
+    ]
+    assert list(refused) == [("You fry", "use the oven"), ("you cut", "take the saw")]
+    assert "4 say otherwise" in refused["You fry", "use the oven"]
 
 
 def test_a_lesson_that_only_repeats_the_task_is_refused() -> None:

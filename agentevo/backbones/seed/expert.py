@@ -86,7 +86,7 @@ class Expert:
         thought = self._notes()  # as things stand; what changes with the decision comes next time
         conclusion, command = self._choose()
         self.route.is_new = self.route.is_known = False
-        self._furniture, self._got = [], ""
+        self._furniture, self._got, self.guesses.is_listed = [], "", False
         self._last = (thought + conclusion, command)
         return self._last
 
@@ -107,6 +107,7 @@ class Expert:
         return [
             *self._to_get(),
             *note("do", self._todo()),
+            *(self.guesses.notes() if self.todo else []),
             *note("find", [self.find] if self.find else []),
             *(surveyed(self._furniture) or note("closed", numbered(self.closed), "found")),
             *self.route.notes(exploring=exploring),
@@ -265,25 +266,39 @@ class Expert:
 
     def _carry_out(self) -> tuple[Pieces, str]:
         name, verb = self._first()
-        is_told = verb in self.told
-        use = self._guess or self._use(verb)
-        said: Pieces = [
+        use = self._use(verb)
+        if use is None:
+            if self.guesses.begin(verb):
+                said = [(f" {verb}:", "conclusion"), (" not", "decision")]
+                return [*said, (" known, look around", "conclusion")], "look"
+            self.is_stuck = True
+            self.todo = {n: job for n, job in self.todo.items() if job[1] != verb}
+            return self._work() or self._finish()
+        is_guess = not self._is_known(verb)
+        said = [
             (f" {verb}:", "conclusion"),
-            (f" {use.words}", "law told" if is_told else "law guessed"),
+            (f" {use.words}", "law guessed" if is_guess else "law told"),
         ]
         is_held = any(thing.name == use.tool for thing in self.world.held)
-        if not is_told and use.tool in words.TOOLS and not is_held:
+        if is_guess and use.tool in words.TOOLS and not is_held and self._guess is None:
             self._guess = use
             return decided("take", use.tool, said), f"take {use.tool}"
-        self._working = use
+        self._working, self._guess = use, None
         return said, f"{use.command} {name} with {use.tool}"
 
-    def _use(self, verb: str) -> Use:
-        """Return how a verb is carried out, as a lesson says it or as a guess."""
+    def _is_known(self, verb: str) -> bool:
+        return verb in self.told or verb in self.guesses.known
+
+    def _use(self, verb: str) -> Use | None:
+        """Return how a verb is carried out, as said, found out or guessed; None: look around."""
         law = self.world.laws[verb]
         if verb in self.told:
             return Use(law.command, law.instrument, self.told[verb])
-        return self.guesses.use(verb)
+        if verb in self.guesses.known:
+            return self.guesses.known[verb]
+        if verb != self.guesses.verb or not self.guesses.options:
+            return None
+        return self._guess or self.guesses.use()
 
     def _finish(self) -> tuple[Pieces, str]:
         world = self.world
@@ -313,6 +328,8 @@ class Expert:
             self._look_at_furniture()
         elif command == "look" and self._has_looked_again and self.get:
             self._look_at_furniture()
+        elif command == "look" and self.todo and self.guesses.verb == self._first()[1]:
+            self.guesses.look()
         elif verb == "go":
             self.route.went(rest, world.here, observation)
             if self.route.at != was_at:
@@ -330,7 +347,7 @@ class Expert:
             else:
                 self._next = number + 1
         elif self._working:
-            use, self._working, self._guess = self._working, None, None
+            use, self._working = self._working, None
             self._judge(use)
         if verb not in ("take", "open", "go") or self.route.at != was_at:
             self._last = None
@@ -355,10 +372,10 @@ class Expert:
         thing = next(t for t in self.world.held if t.name == name)
         if self.world.laws[verb].participle in thing.states:
             self._drop_first()
-        elif verb not in self.told:
-            if self.guesses.failed(verb, use):
-                self.is_stuck = True
-                self.todo = {n: job for n, job in self.todo.items() if job[1] != verb}
+            if not self._is_known(verb):
+                self.guesses.succeeded(use)
+        elif not self._is_known(verb):
+            self.guesses.failed()
         elif use.tool in words.TOOLS:  # it was not found
             self.is_stuck = True
             self._drop_first()

@@ -1,7 +1,8 @@
 """What the player tries where no lesson tells it how a verb is carried out, or how the job ends.
 
-It begins anywhere and goes on in order, round and round: by the alphabet for the verbs that end a
-job, and as a room shows them for stations and tools. So what was tried last says what comes next.
+It looks around, lists what there is to be tried, from anywhere in the room on, and works the list
+off; what it finds out it notes. The verbs that may end a job it goes through by the alphabet, from
+anywhere on, round and round: what was tried last says what comes next.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agentevo.backbones.seed import words
+from agentevo.backbones.seed.thoughts import Pieces, note, numbered
 from agentevo.backbones.seed.world import World, advice
 
-MAX_TRIES = 8  # guesses at one verb before it is left
-MAX_ENDINGS = 16  # guesses at how the job ends
+MAX_LOOKS = 2  # lists of what is to be tried for one verb
+MAX_COMMANDS = 4  # that the world does not know, for one verb
+MAX_ENDINGS = 24  # guesses at how the job ends
 
 
 class Use(NamedTuple):
@@ -28,48 +31,82 @@ class Use(NamedTuple):
 
 @dataclass
 class Guesses:
-    """What was tried, and what is tried next."""
+    """What is still to be tried, and what was found out."""
 
     world: World
     rng: random.Random
-    tried: dict[str, list[Use]] = field(default_factory=dict)
+    verb: str = ""
+    """For which `options` are tried."""
+    options: dict[int, str] = field(default_factory=dict)
+    """By number, the stations and tools that are still to be tried."""
+    known: dict[str, Use] = field(default_factory=dict)
     tried_endings: list[str] = field(default_factory=list)
+    is_listed: bool = False
+    """Whether what can be tried was listed just now."""
+    _command: str = ""
+    _commands: list[str] = field(default_factory=list)
+    """Those that the world does not know."""
+    _n_looks: int = 0
 
-    def use(self, verb: str) -> Use:
-        """Return a guess at how a verb is carried out."""
-        tried = self.tried.get(verb, [])
-        commands = [use.command for use in tried]
-        if tried and any(law.command == commands[-1] for law in self.world.laws.values()):
-            command, tool = commands[-1], self._tool([use.tool for use in tried])
-        else:
-            options = [verb, verb, "cook", *self.rng.sample(words.COMMANDS, 2)]
-            command = self.rng.choice([c for c in options if c not in commands] or [verb])
-            tool = tried[-1].tool if tried else self._tool([])
-        return Use(command, tool, advice(command, tool))
+    def notes(self) -> Pieces:
+        """Return what was found out, and what is still to be tried."""
+        said = note("know", [f"{verb}: {use.words}" for verb, use in self.known.items()])
+        options = numbered(self.options)
+        if not self.is_listed or not options:
+            return [*said, *note("try", options)]
+        said.append((f" try {options[0]}", "law guessed"))  # where it begins, nobody can know
+        said.append(("".join(f", {one}" for one in options[1:]) + ";", "found"))
+        return said
 
-    def failed(self, verb: str, use: Use) -> bool:
-        """Take note of a guess that failed; return whether the verb is to be left."""
-        self.tried.setdefault(verb, []).append(use)
-        return len(self.tried[verb]) >= MAX_TRIES
+    def begin(self, verb: str) -> bool:
+        """Turn to a verb; return whether it makes sense to look around for what can be tried."""
+        if verb != self.verb:
+            self.verb, self._command, self._commands, self._n_looks = verb, "", [], 0
+        self._n_looks += 1
+        return self._n_looks <= MAX_LOOKS
+
+    def look(self) -> None:
+        """List what is to be tried, as the room shows it; at first from anywhere on."""
+        names = []
+        for fixture in self.world.here.fixtures:
+            inside = fixture.contents if fixture.is_open else []
+            names += [fixture.name, *(t.name for t in inside if t.name in words.TOOLS)]
+        first = self.rng.randint(1, len(names)) if self._n_looks == 1 and names else 1
+        self.is_listed = True
+        self.options = {i: name for i, name in enumerate(names, 1) if i >= first}
+
+    def use(self) -> Use:
+        """Return a guess at how the verb is carried out, with the first of the options."""
+        if not self._command:
+            drawn = [self.verb, self.verb, "cook", *self.rng.sample(words.COMMANDS, 2)]
+            left = [command for command in drawn if command not in self._commands]
+            self._command = self.rng.choice(left or [self.verb])
+        tool = self.options[min(self.options)]
+        return Use(self._command, tool, advice(self._command, tool))
+
+    def failed(self) -> None:
+        """Take note that the guess failed: by its command, if the world does not know that."""
+        if any(law.command == self._command for law in self.world.laws.values()):
+            del self.options[min(self.options)]
+            return
+        self._commands.append(self._command)
+        self._command = ""
+        if len(self._commands) == MAX_COMMANDS:
+            self.options, self._n_looks = {}, MAX_LOOKS
+
+    def succeeded(self, use: Use) -> None:
+        """Take note of how the verb is carried out."""
+        self.known[self.verb] = use
+        self.verb, self.options = "", {}
 
     def ending(self) -> str:
         """Return a guess at the verb that ends the job, or nothing after too many."""
         if len(self.tried_endings) >= MAX_ENDINGS:
             return ""
-        verb = self._next(sorted(words.ENDINGS), self.tried_endings)
-        self.tried_endings.append(verb)
+        options = sorted(words.ENDINGS)
+        tried = self.tried_endings
+        verb = self.rng.choice(options)
+        if tried:
+            verb = options[(options.index(tried[-1]) + 1) % len(options)]
+        tried.append(verb)
         return verb
-
-    def _tool(self, tried: list[str]) -> str:
-        room = self.world.here
-        options = [f.name for f in room.fixtures]
-        options += [t.name for f in room.fixtures if f.is_open for t in f.contents
-                    if t.name in words.TOOLS]  # fmt: skip
-        options += [t.name for t in self.world.held if t.name in words.TOOLS]
-        return self._next(options or ["table"], tried)
-
-    def _next(self, options: list[str], tried: list[str]) -> str:
-        """Return the option after the one tried last, or any where none was."""
-        if not tried or tried[-1] not in options:
-            return self.rng.choice(options)
-        return options[(options.index(tried[-1]) + 1) % len(options)]
