@@ -108,8 +108,8 @@ class WeightSettings(Settings):
     replay_share: float = Field(0.3, ge=0, lt=1)
     """Share of the training traces that come from earlier generations."""
     max_traces: int = Field(120, ge=1)
-    max_turns: int = Field(400, ge=1)
-    """Turns of the traces that are trained on; with more, as many are drawn."""
+    max_turns: int = Field(2000, ge=1)
+    """Turns of the traces that are trained on, at most."""
     min_traces: int = Field(4, ge=1)
     """With fewer traces nothing is trained."""
 
@@ -149,19 +149,19 @@ BUDGETS: dict[Budget, dict[str, Any]] = {
     "small": {
         "n_generations": 2,
         "acquisition": {"n_tasks_per_level": 6},
-        "weights": {"max_traces": 80, "max_turns": 300, "n_epochs": 2},
+        "weights": {"max_traces": 80, "max_turns": 1200},
         "evaluation": {"n_gate_per_level": 3, "n_test_per_level": 5},
     },
     "medium": {
         "n_generations": 4,
         "acquisition": {"n_tasks_per_level": 16},
-        "weights": {"max_traces": 300, "max_turns": 1500, "n_epochs": 3},
+        "weights": {"max_traces": 300, "max_turns": 5000},
         "evaluation": {"n_gate_per_level": 6, "n_test_per_level": 10},
     },
     "large": {
         "n_generations": 8,
         "acquisition": {"n_tasks_per_level": 40},
-        "weights": {"max_traces": 1000, "max_turns": 6000, "n_epochs": 3},
+        "weights": {"max_traces": 1000, "max_turns": 20_000},
         "evaluation": {"n_gate_per_level": 15, "n_test_per_level": 25},
     },
 }

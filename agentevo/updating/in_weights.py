@@ -11,12 +11,14 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from agentevo.config import WeightSettings
 from agentevo.strategies import find
-from agentevo.updating.traces import TrainingSet
+from agentevo.updating.packing import collate, pack
+from agentevo.updating.traces import Dialogue, TrainingSet
 
 TrainProgress = Callable[[int, int, float], None]
 """Called with (step, steps in all, loss)."""
@@ -87,26 +89,22 @@ def sft(
     model = AutoModelForCausalLM.from_pretrained(
         weights, dtype=torch.float32, local_files_only=True
     )
-    lengths = [
-        len(tokenizer.apply_chat_template(row, tokenize=True, return_dict=True)["input_ids"])
-        for row in data.dialogues
-    ]
-    n_rows = max(1, settings.tokens_per_step // max(1, sum(lengths) // len(lengths)))
-    micro = max(1, min(n_rows, settings.tokens_per_step // max(lengths)))
-    rows = [{"prompt": row[:-1], "completion": row[-1:]} for row in data.dialogues]
+    rows = pack([_encoded(tokenizer, one) for one in data.dialogues], settings.tokens_per_step // 4)
+    n_tokens = sum(len(row.input_ids) for row in rows)
+    n_rows = max(1, round(settings.tokens_per_step * len(rows) / n_tokens))
     has_cuda = torch.cuda.is_available()
     config = SFTConfig(
         output_dir=str(out.parent / f"{out.name}.work"),
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=max(1, n_rows // micro),
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=min(n_rows, len(rows)),
         num_train_epochs=settings.n_epochs,
         learning_rate=settings.lr,
         lr_scheduler_type="cosine",
         warmup_steps=WARMUP,
         max_length=window,
         packing=False,
-        completion_only_loss=True,
-        train_sampling_strategy="group_by_length",
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
         bf16=has_cuda or bool(torch.backends.mkldnn.is_available()),  # type: ignore[no-untyped-call]
         use_cpu=not has_cuda,
         gradient_checkpointing=False,
@@ -127,7 +125,8 @@ def sft(
         trainer = SFTTrainer(
             model=model,
             args=config,
-            train_dataset=Dataset.from_list(rows),
+            train_dataset=Dataset.from_list([asdict(row) for row in rows]),
+            data_collator=collate,
             processing_class=tokenizer,
             peft_config=lora if settings.mode == "lora" else None,
             callbacks=[Tell()],
@@ -143,11 +142,22 @@ def sft(
     figures = {
         "loss": float(result.training_loss),
         "n_steps": float(result.global_step),
-        "n_tokens": float(sum(lengths)) * settings.n_epochs,
+        "n_tokens": n_tokens * settings.n_epochs,
     }
     del trainer, model
     gc.collect()
     return figures
+
+
+def _encoded(tokenizer: Any, dialogue: Dialogue) -> tuple[list[int], int]:
+    """Return a dialogue's token ids, and how many of them come before the last reply."""
+    ids, prompt = (
+        tokenizer.apply_chat_template(
+            part, tokenize=True, return_dict=True, add_generation_prompt=is_prompt
+        )["input_ids"]
+        for part, is_prompt in ((dialogue, False), (dialogue[:-1], True))
+    )
+    return ids, len(prompt)
 
 
 STRATEGIES: dict[str, Trainer] = {"sft": sft}

@@ -80,7 +80,8 @@ def training_set(
 ) -> TrainingSet:
     """Choose traces, balanced over the levels, with a share of earlier successes (replay).
 
-    Of their turns, as many are drawn as the settings allow.
+    Their turns stay in order, since those of one trace share what they read; there are as many as
+    the settings allow.
 
     Args:
         fresh: refined trajectories of this generation.
@@ -95,15 +96,14 @@ def training_set(
     n_new = min(len(fresh), settings.max_traces - n_old)
     n_old = min(len(earlier), settings.max_traces - n_new)
     chosen = [*_balanced(fresh, n_new, rng), *_balanced(earlier, n_old, rng)]
+    rng.shuffle(chosen)
     rows = [
         dialogue
         for one in chosen
         for dialogue in dialogues(
             one, with_lessons=settings.lessons == "keep", window=window, count=count
         )
-    ]
-    rng.shuffle(rows)
-    rows = rows[: settings.max_turns]
+    ][: settings.max_turns]
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
     return TrainingSet(rows, len(chosen), n_old, digest)
 
