@@ -10,7 +10,14 @@ import pytest
 
 from agentevo.backbones.seed.batches import DRILL_LENGTHS, EPISODE_LENGTHS, batches, pad
 from agentevo.backbones.seed.drawing import Size, draw_world
-from agentevo.backbones.seed.drills import after_survey, exploring, presence, reading, states
+from agentevo.backbones.seed.drills import (
+    after_survey,
+    exploring,
+    presence,
+    reading,
+    states,
+    trying,
+)
 from agentevo.backbones.seed.mixture import draw_samples
 from agentevo.backbones.seed.plan import Plan
 from agentevo.backbones.seed.samples import distill_sample, play
@@ -154,6 +161,29 @@ def test_the_player_looks_twice_and_goes_on_without_a_tool_that_nobody_needs() -
             assert any(" look again" in one for one in thoughts)
             assert played.world.won
     assert n_without > 5
+
+
+def test_drills_of_trying_work_off_what_the_room_offers() -> None:
+    n_listed = n_shortened = 0
+    for seed in range(200):
+        sample = trying(random.Random(seed))
+        before, seen = (message.text for message in sample.trunk)
+        said = sample.branches[0].messages[-1].text
+        lists = [re.findall(r"; test ([^;]+);", f";{text}") for text in (before, said)]
+        guess = re.search(r": test (\d+ .+?), use (.+?) to ", said)
+        if guess is None:
+            continue
+        options = lists[1][0].split(", ")
+        assert guess[1] == options[0]
+        assert guess[1].endswith(f" {guess[2]}")
+        if before.endswith("Action: look"):
+            n_listed += 1
+            assert all(option.split(" ", 1)[1] in seen for option in options)
+        elif lists[0] and not seen.startswith(("That's not a verb", "You ")):
+            n_shortened += 1
+            assert options == lists[0][0].split(", ")[1:]
+    assert n_listed > 50
+    assert n_shortened > 10
 
 
 def test_each_call_is_encoded_as_the_dialogue_that_an_agent_would_send() -> None:

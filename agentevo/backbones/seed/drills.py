@@ -25,8 +25,8 @@ def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     """Draw a drill; those that list names or pairs list at most `n_most`."""
     if rng.random() < 0.02:
         return recall(rng, n_most)
-    drills = [presence, reading, states, lists, after_survey, surroundings, exploring]
-    return rng.choices(drills, [17, 18, 25, 16, 14, 10, 12])[0](rng)
+    drills = [presence, reading, states, lists, after_survey, surroundings, exploring, trying]
+    return rng.choices(drills, [15, 16, 22, 14, 11, 9, 10, 24])[0](rng)
 
 
 def recall(rng: random.Random, n_most: int) -> Sample:
@@ -325,4 +325,32 @@ def exploring(rng: random.Random) -> Sample:
         sample.add("assistant", "".join(text for text, _ in last) + f".\nAction: {earlier}")
     sample.add("user", seen or observation)
     sample.answer(weighed([*said, (".\nAction:", "notes"), (f" {command}", "action")]))
+    return sample
+
+
+def trying(rng: random.Random) -> Sample:
+    """Return a step of work that no lesson explains: what the room offers is tried in turn."""
+    world = draw_world(rng, Size(1, rng.choice([1, 1, 2]), 0.9, 0.1))
+    for fixture in world.here.fixtures:
+        fixture.is_open = True
+    expert = Expert(world, {}, False, rng, 0.1)
+    for need in world.needs:
+        world.step(f"take {need.thing.name}")
+    expert.has_read = expert.has_looked = expert.has_counted = True
+    said, command = expert.decide()
+    if not expert.todo:
+        return trying(rng)
+    for _ in range(rng.choice([1, 1, 1, 2, 3, 4, 5, 6])):
+        replied = "Thought:" + "".join(text for text, _ in said) + f".\nAction: {command}"
+        observation = world.step(command)
+        expert.observe(command, observation)
+        if world.over or not expert.todo:
+            return trying(rng)
+        said, command = expert.decide()
+    sample = Sample("trying")
+    sample.add("assistant", replied)
+    sample.add("user", observation)
+    sample.answer(
+        weighed([("Thought:", "notes"), *said, (".\nAction:", "notes"), (f" {command}", "action")])
+    )
     return sample

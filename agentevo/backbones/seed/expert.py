@@ -275,10 +275,13 @@ class Expert:
             self.todo = {n: job for n, job in self.todo.items() if job[1] != verb}
             return self._work() or self._finish()
         is_guess = not self._is_known(verb)
-        said = [
-            (f" {verb}:", "conclusion"),
-            (f" {use.words}", "law guessed" if is_guess else "law told"),
-        ]
+        said = [(f" {verb}:", "conclusion")]
+        if is_guess:
+            number = min(self.guesses.options)
+            said.append((f" test {number} {use.tool}, use {use.tool} to", "found"))
+            said.append((f" {use.command} it", "law guessed"))
+        else:
+            said.append((f" {use.words}", "law told"))
         is_held = any(thing.name == use.tool for thing in self.world.held)
         if is_guess and use.tool in words.TOOLS and not is_held and self._guess is None:
             self._guess = use
