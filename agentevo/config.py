@@ -148,9 +148,10 @@ class RunConfig(Settings):
 BUDGETS: dict[Budget, dict[str, Any]] = {
     "small": {
         "n_generations": 2,
-        "acquisition": {"n_tasks_per_level": 6},
+        "agent": {"max_steps": 60},
+        "acquisition": {"n_tasks_per_level": 4},
         "weights": {"max_traces": 80, "max_turns": 1200},
-        "evaluation": {"n_gate_per_level": 3, "n_test_per_level": 5},
+        "evaluation": {"n_gate_per_level": 2, "n_test_per_level": 5},
     },
     "medium": {
         "n_generations": 4,

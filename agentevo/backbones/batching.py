@@ -30,6 +30,7 @@ N_GUESSED = 5  # tokens of each reply that are guessed for one call of the model
 LOOP = 96  # tokens of a reply that say the same over and over: it is cut there
 LONGEST_LOOP = 32  # tokens that are said over and over
 SMALL = 50_000_000  # parameters of a model that one core serves best
+MOST_LOOPS = 4  # more would wait for each other in Python
 CHUNK = 256  # tokens of a prompt that are read in one call of the model
 
 
@@ -70,6 +71,13 @@ class Request:
         return self.drafts.guess(min(N_GUESSED, room)) if room > 0 else []
 
 
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def in_a_circle(ids: Sequence[int]) -> bool:
     """Return whether the last `LOOP` tokens are one stretch of few tokens, over and over.
 
@@ -94,14 +102,11 @@ class Batchers:
     def __init__(self, model: PreTrainedModel, end: int, n_positions: int, n_slots: int) -> None:
         """Start the loops."""
         model.set_attn_implementation(ATTENTION)
-        n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         is_small = model.device.type == "cpu" and model.num_parameters() < SMALL
-        n_loops = min(n_cores, n_slots) if is_small else 1
+        n_loops = min(n_cores(), n_slots, MOST_LOOPS) if is_small else 1
         each = -(-n_slots // n_loops)
-        self._loops = [
-            Batcher(model, end, n_positions, each, n_threads=1 if n_loops > 1 else n_cores)
-            for _ in range(n_loops)
-        ]
+        n_threads = n_cores() // n_loops
+        self._loops = [Batcher(model, end, n_positions, each, n_threads) for _ in range(n_loops)]
 
     def submit(
         self, ids: Sequence[int], *, session: str, max_tokens: int, temperature: float, seed: str
@@ -159,7 +164,8 @@ class Batcher:
 
     def forget(self, session: str) -> None:
         """Give up a dialogue's slot; it is served elsewhere from now on."""
-        self._sessions[self._sessions.index(session)] = ""
+        with suppress(ValueError):  # another has just got the slot
+            self._sessions[self._sessions.index(session)] = ""
 
     def submit(self, request: Request) -> Future[Reply]:
         """Queue a request."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import os
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,7 +16,6 @@ from typing import Any, Protocol
 
 from agentevo.config import WeightSettings
 from agentevo.strategies import find
-from agentevo.updating.packing import collate, pack
 from agentevo.updating.traces import Dialogue, TrainingSet
 
 TrainProgress = Callable[[int, int, float], None]
@@ -76,8 +74,11 @@ def sft(
     )
     from trl import SFTConfig, SFTTrainer
 
+    from agentevo.backbones.batching import n_cores
+    from agentevo.updating.packing import collate, pack
+
     set_seed(seed)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(n_cores())  # a backbone may have set it to one
     logging.getLogger("transformers").setLevel(logging.ERROR)
 
     class Tell(TrainerCallback):  # type: ignore[misc]
