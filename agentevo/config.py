@@ -150,7 +150,7 @@ BUDGETS: dict[Budget, dict[str, Any]] = {
         "n_generations": 2,
         "agent": {"max_steps": 60},
         "acquisition": {"n_tasks_per_level": 4},
-        "weights": {"max_traces": 80, "max_turns": 1200},
+        "weights": {"max_traces": 80, "max_turns": 400, "n_epochs": 2, "min_traces": 12},
         "evaluation": {"n_gate_per_level": 2, "n_test_per_level": 5},
     },
     "medium": {

@@ -2,7 +2,7 @@
 
 The calls of an episode repeat one another up to the last turn. A row is a tree of tokens: each
 dialogue goes on from where it leaves an earlier one, sees its own tokens alone, and counts its
-positions as if it stood by itself. Its loss is the same as by itself, at a tenth of the cost.
+positions as if it stood by itself. Its loss is the same as by itself, at a part of the cost.
 """
 
 from __future__ import annotations

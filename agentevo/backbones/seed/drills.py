@@ -13,7 +13,7 @@ from agentevo.backbones.seed.drawing import Size, draw_world
 from agentevo.backbones.seed.expert import Expert
 from agentevo.backbones.seed.language import article, join
 from agentevo.backbones.seed.route import COMPASS, Route
-from agentevo.backbones.seed.samples import Sample, lesson_of, weighed
+from agentevo.backbones.seed.samples import Sample, distill_sample, lesson_of, weighed
 from agentevo.backbones.seed.thoughts import Pieces, got, note, numbered, surveyed
 from agentevo.backbones.seed.world import OPPOSITE, Thing, advice
 from agentevo.dialogue import prompts
@@ -26,7 +26,7 @@ def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     if rng.random() < 0.02:
         return recall(rng, n_most)
     drills = [presence, reading, states, lists, after_survey, surroundings, exploring, trying]
-    return rng.choices(drills, [15, 16, 22, 14, 11, 9, 10, 24])[0](rng)
+    return rng.choices([*drills, distilling], [13, 14, 20, 12, 10, 8, 9, 20, 40])[0](rng)
 
 
 def recall(rng: random.Random, n_most: int) -> Sample:
@@ -354,3 +354,10 @@ def trying(rng: random.Random) -> Sample:
         weighed([("Thought:", "notes"), *said, (".\nAction:", "notes"), (f" {command}", "action")])
     )
     return sample
+
+
+def distilling(rng: random.Random) -> Sample:
+    """Return a few steps of transcripts, and the lessons that they show."""
+    sample = distill_sample(rng, rng.randint(1, 8))
+    shows_nothing = sample.branches[0].messages[0].text == "- none"
+    return distilling(rng) if shows_nothing and rng.random() < 0.7 else sample

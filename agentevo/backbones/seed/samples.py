@@ -203,8 +203,8 @@ def _size(turns: list[Turn], count: Callable[[str], int]) -> int:
     return sum(count(turn.reply) + count(turn.observation) for turn in turns)
 
 
-def distill_sample(rng: random.Random) -> Sample:
-    """Return transcripts with the lessons that they show."""
+def distill_sample(rng: random.Random, n_steps: int = MAX_STEPS) -> Sample:
+    """Return transcripts of up to `n_steps` in a row, with the lessons that they show."""
     transcripts, lessons = [], []
     n_words = rng.choice([12, 16, 24, 24, 24, 32])
     world: World | None = None
@@ -217,6 +217,8 @@ def distill_sample(rng: random.Random) -> Sample:
         outcome = f"{ending}, score {world.score / world.max_score:.2f}"
         steps = [(c, t.observation) for c, t in zip(played.commands, played.turns, strict=True)]
         steps = _as_read(rng, world, steps)
+        last = len(steps) if rng.random() < 0.6 else rng.randint(1, len(steps))
+        steps = steps[max(0, last - n_steps) : last]
         transcripts.append(prompts.transcript(steps, outcome, first=played.first, n_words=n_words))
         for line in _shown_by(world, steps):
             if line not in lessons:
@@ -225,7 +227,7 @@ def distill_sample(rng: random.Random) -> Sample:
     sample.add("system", prompts.DISTILL_SYSTEM)
     sample.add("user", prompts.distill_message(transcripts))
     text = "\n".join(f"- {line}." for line in lessons) or "- none"
-    sample.answer([(text, 2.0, "lessons")])
+    sample.answer([(text, 4.0, "lessons")])  # one reply, where an episode has dozens
     return sample
 
 
@@ -234,6 +236,11 @@ Steps = list[tuple[str, str]]
 
 def _as_read(rng: random.Random, world: World, steps: Steps) -> Steps:
     """Return an episode's steps with attempts in vain put in, or with steps left out."""
+    if world.won:  # what was tried before the verb that ended the job
+        for verb in rng.sample(words.ENDINGS, rng.choice([0, 0, 1, 2, 4, 8])):
+            if verb != world.ending:
+                answer = rng.choice(words.REFUSED_ENDINGS).format(command=verb)
+                steps = [*steps[:-1], (f"{verb} {world.product}", answer), steps[-1]]
     if rng.random() < 0.5:
         uses = {(law.command, law.instrument) for law in world.laws.values()}
         names = [need.thing.name for need in world.needs] + [words.name_of_thing(rng)]

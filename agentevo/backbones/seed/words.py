@@ -84,6 +84,9 @@ REFUSED_ENDINGS = [
     "You can't {command} that.",
     "You {command} nothing unexpected.",
     "I didn't understand that sentence.",
+    "You cannot {command} that.",
+    "It would achieve little.",
+    "You see nothing special about that.",
 ]
 
 PRODUCTS = """meal dish kit potion bundle parcel model statue toy lamp cake outfit machine gift
