@@ -80,11 +80,11 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(cli: CLI, start: Start
     shown = json.loads(cli("runs", "show", "stopped", "--json").stdout)
     assert shown["status"] == "interrupted"
     n_kept = shown["generations"][0]["n_episodes"]
-    assert 0 < n_kept < 12
+    assert 0 < n_kept < 8
 
     done = cli("evolve", "--resume", "stopped", "--json")
     assert done.returncode == 0, done.stderr
-    assert f"acquisition  {n_kept}/12" in done.stderr, "what was played is not played again"
+    assert f"acquisition  {n_kept}/8" in done.stderr, "what was played is not played again"
     assert json.loads(done.stdout)["status"] == "finished"
 
 

@@ -43,7 +43,7 @@ def test_runs_show_tells_settings_verdicts_lessons_and_costs(cli: CLI, boxes: st
 def test_lessons_are_listed_with_their_worth(cli: CLI, boxes: str) -> None:
     (lesson,) = read(cli, "memory", "list", boxes)
     assert lesson["text"] == "When you face a box: use the button, not the lever"
-    assert lesson["n_injected"] + lesson["n_withheld"] == 12, "all of the second generation"
+    assert lesson["n_injected"] + lesson["n_withheld"] == 8, "all of the second generation"
     assert lesson["n_withheld"] > 0
     worth = lesson["utility"]
     assert worth["low"] <= worth["mean"] <= worth["high"]
