@@ -43,7 +43,7 @@ class AgentSettings(Settings):
     reply_timeout_s: float = Field(300.0, gt=0)
     """For one reply, in seconds."""
     n_at_once: int = Field(32, ge=1)
-    """Episodes played side by side."""
+    """Episodes of an arm that are played side by side; two arms with the same weights may be."""
     tools: tuple[str, ...] = ()
     """Names of registered tools, or `file.py:name`."""
 

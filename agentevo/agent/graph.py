@@ -221,7 +221,8 @@ def ending(state: State, limits: Limits) -> Ending | None:
         step.action is None for step in steps[-limits.n_malformed :]
     ):
         return "malformed"
-    done = [(step.action, step.observation) for step in steps]
+    rounds = steps[-LONGEST_ROUND * limits.n_stalled :]
+    done = [(step.action, step.observation) for step in rounds]
     for n in range(1, LONGEST_ROUND + 1):
         last = done[-n * limits.n_stalled :]
         if len(last) == n * limits.n_stalled and last[n:] == last[:-n]:

@@ -90,7 +90,8 @@ def sft(
     model = AutoModelForCausalLM.from_pretrained(
         weights, dtype=torch.float32, local_files_only=True
     )
-    rows = pack([_encoded(tokenizer, one) for one in data.dialogues], settings.tokens_per_step // 4)
+    row_length = max(window, settings.tokens_per_step // 4)
+    rows = pack([_encoded(tokenizer, one) for one in data.dialogues], row_length)
     n_tokens = sum(len(row.input_ids) for row in rows)
     n_rows = max(1, round(settings.tokens_per_step * len(rows) / n_tokens))
     has_cuda = torch.cuda.is_available()
@@ -102,8 +103,6 @@ def sft(
         learning_rate=settings.lr,
         lr_scheduler_type="cosine",
         warmup_steps=WARMUP,
-        max_length=window,
-        packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
         bf16=has_cuda or bool(torch.backends.mkldnn.is_available()),  # type: ignore[no-untyped-call]

@@ -68,13 +68,13 @@ class Expert:
     """The last thought and command, where the command may be repeated without harm."""
     _missing: str = ""
     """The station that is not at home, until it is looked for."""
-    _guess: Use | None = None
-    """A guess whose tool has still to be taken."""
+    _has_asked: bool = False
+    """Whether it went for the tool of its guess; if that is not there, the guess shows it."""
     _working: Use | None = None
 
     def __post_init__(self) -> None:
         """Start where the world starts."""
-        self.guesses = Guesses(self.world, self.rng)
+        self.guesses = Guesses(self.world, self.rng, self.told)
         self.route = Route(self.rng, self.p_blind)
         self.route.start(self.world.here)
 
@@ -266,42 +266,22 @@ class Expert:
 
     def _carry_out(self) -> tuple[Pieces, str]:
         name, verb = self._first()
-        use = self._use(verb)
+        said: Pieces = [(f" {verb}:", "conclusion")]
+        use = self.guesses.use(verb)
         if use is None:
             if self.guesses.begin(verb):
-                said = [(f" {verb}:", "conclusion"), (" not", "decision")]
-                return [*said, (" known, look around", "conclusion")], "look"
+                return [*said, (" not", "decision"), (" known, look around", "conclusion")], "look"
             self.is_stuck = True
             self.todo = {n: job for n, job in self.todo.items() if job[1] != verb}
             return self._work() or self._finish()
-        is_guess = not self._is_known(verb)
-        said = [(f" {verb}:", "conclusion")]
-        if is_guess:
-            number = min(self.guesses.options)
-            said.append((f" test {number} {use.tool}, use {use.tool} to", "found"))
-            said.append((f" {use.command} it", "law guessed"))
-        else:
-            said.append((f" {use.words}", "law told"))
+        said += self.guesses.said(verb, use)
+        is_guess = not self.guesses.is_known(verb)
         is_held = any(thing.name == use.tool for thing in self.world.held)
-        if is_guess and use.tool in words.TOOLS and not is_held and self._guess is None:
-            self._guess = use
+        if is_guess and use.tool in words.TOOLS and not is_held and not self._has_asked:
+            self._has_asked = True
             return decided("take", use.tool, said), f"take {use.tool}"
-        self._working, self._guess = use, None
+        self._working, self._has_asked = use, False
         return said, f"{use.command} {name} with {use.tool}"
-
-    def _is_known(self, verb: str) -> bool:
-        return verb in self.told or verb in self.guesses.known
-
-    def _use(self, verb: str) -> Use | None:
-        """Return how a verb is carried out, as said, found out or guessed; None: look around."""
-        law = self.world.laws[verb]
-        if verb in self.told:
-            return Use(law.command, law.instrument, self.told[verb])
-        if verb in self.guesses.known:
-            return self.guesses.known[verb]
-        if verb != self.guesses.verb or not self.guesses.options:
-            return None
-        return self._guess or self.guesses.use()
 
     def _finish(self) -> tuple[Pieces, str]:
         world = self.world
@@ -375,9 +355,9 @@ class Expert:
         thing = next(t for t in self.world.held if t.name == name)
         if self.world.laws[verb].participle in thing.states:
             self._drop_first()
-            if not self._is_known(verb):
+            if not self.guesses.is_known(verb):
                 self.guesses.succeeded(use)
-        elif not self._is_known(verb):
+        elif not self.guesses.is_known(verb):
             self.guesses.failed()
         elif use.tool in words.TOOLS:  # it was not found
             self.is_stuck = True

@@ -35,6 +35,8 @@ class Guesses:
 
     world: World
     rng: random.Random
+    told: dict[str, str]
+    """The advice of the lessons, by the verb that they explain; nothing of it is guessed."""
     verb: str = ""
     """For which `options` are tried."""
     options: dict[int, str] = field(default_factory=dict)
@@ -75,14 +77,32 @@ class Guesses:
         self.is_listed = True
         self.options = {i: name for i, name in enumerate(names, 1) if i >= first}
 
-    def use(self) -> Use:
-        """Return a guess at how the verb is carried out, with the first of the options."""
+    def is_known(self, verb: str) -> bool:
+        """Return whether a lesson says how a verb is carried out, or it was found out."""
+        return verb in self.told or verb in self.known
+
+    def use(self, verb: str) -> Use | None:
+        """Return how a verb is carried out, as said, found out or guessed; None: look around."""
+        if verb in self.told:
+            law = self.world.laws[verb]
+            return Use(law.command, law.instrument, self.told[verb])
+        if verb in self.known:
+            return self.known[verb]
+        if verb != self.verb or not self.options:
+            return None
         if not self._command:
-            drawn = [self.verb, self.verb, "cook", *self.rng.sample(words.COMMANDS, 2)]
+            drawn = [verb, verb, "cook", *self.rng.sample(words.COMMANDS, 2)]
             left = [command for command in drawn if command not in self._commands]
-            self._command = self.rng.choice(left or [self.verb])
+            self._command = self.rng.choice(left or [verb])
         tool = self.options[min(self.options)]
         return Use(self._command, tool, advice(self._command, tool))
+
+    def said(self, verb: str, use: Use) -> Pieces:
+        """Return how the thought puts what `use` returned."""
+        if self.is_known(verb):
+            return [(f" {use.words}", "law told")]
+        tried = f" test {min(self.options)} {use.tool}, use {use.tool} to"
+        return [(tried, "found"), (f" {use.command} it", "law guessed")]
 
     def failed(self) -> None:
         """Take note that the guess failed: by its command, if the world does not know that."""
