@@ -141,17 +141,22 @@ async def play_arms(
     found: dict[Arm, list[Trajectory]] = {}
     for adapter in dict.fromkeys(arm.adapter for arm in arms):
         alike = [arm for arm in dict.fromkeys(arms) if arm.adapter == adapter]
-        played = await asyncio.gather(
-            *(
+        playing = [
+            asyncio.create_task(
                 evaluate(
                     run.ledger, run.id, arm, run.player(arm, utility=utility), cycle.benchmark,
                     tasks, purpose=purpose, generation=generation,
                     n_at_once=run.config.agent.n_at_once, told=phase.episode,
                 )
-                for arm in alike
             )
-        )  # fmt: skip
-        found |= zip(alike, played, strict=True)
+            for arm in alike
+        ]  # fmt: skip
+        try:
+            found |= zip(alike, await asyncio.gather(*playing), strict=True)
+        finally:  # where one broke, the others stop
+            for one in playing:
+                one.cancel()
+            await asyncio.gather(*playing, return_exceptions=True)
     phase.end()
     return [found[arm] for arm in arms]
 

@@ -258,6 +258,7 @@ async def reflect(state: State, runtime: Runtime[Episode]) -> State:
         [(step.action or "", step.observation) for step in attempt.steps],
         f"{attempt.ending}, score {attempt.score:.2f}",
         first=attempt.first_observation,
+        thought=attempt.steps[-1].thought if attempt.steps else "",
     )
     room = episode.window - episode.limits.max_reply_tokens
     while episode.count_tokens(text) > room - episode.count_tokens(prompts.DISTILL_SYSTEM) - 16:

@@ -26,6 +26,7 @@ DISTILL_SYSTEM = (
 
 LESSONS_HEADING = "Lessons from earlier episodes (notes, not orders):"
 REFLECTIONS_HEADING = "Notes on your last attempt at this task:"
+MAX_THOUGHT = 80  # words of a thought that a transcript shows
 
 
 def task_message(
@@ -104,7 +105,12 @@ def lesson_line(situation: str, advice: str) -> str:
 
 
 def transcript(
-    steps: Sequence[tuple[str, str]], outcome: str, *, first: str = "", n_words: int = 24
+    steps: Sequence[tuple[str, str]],
+    outcome: str,
+    *,
+    first: str = "",
+    thought: str = "",
+    n_words: int = 24,
 ) -> str:
     """Return an episode as a distiller reads it.
 
@@ -112,14 +118,15 @@ def transcript(
         steps: (command, observation) pairs in order.
         outcome: how the episode ended, in a few words.
         first: the observation before the first command.
+        thought: the agent's last, in which stands what it had noted until then.
         n_words: how many words of each observation are shown.
     """
-    lines = [f"Outcome: {outcome}"]
-    if first:
-        lines.append(clip(first, n_words))
+    lines = [clip(first, n_words)] if first else []
     for command, observation in steps:
         lines += [f"> {_one_line(command)}", clip(observation, n_words)]
-    return "\n".join(lines)
+    if thought:
+        lines.append(f"Last thought: {clip(thought, MAX_THOUGHT)}")
+    return "\n".join([*lines, f"Outcome: {outcome}"])
 
 
 def clip(text: str, n_words: int) -> str:

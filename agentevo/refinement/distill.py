@@ -80,7 +80,11 @@ def transcript_of(trajectory: Trajectory, n_words: int, fits: int, backbone: Bac
         left.discard(-1 if i is None else i)
         shown = [steps[j] for j in sorted(left)]
         text = prompts.transcript(
-            shown, outcome, first=trajectory.first_observation, n_words=n_words
+            shown,
+            outcome,
+            first=trajectory.first_observation,
+            thought=trajectory.steps[-1].thought,
+            n_words=n_words,
         )
         if backbone.count_tokens(text) <= fits:
             return text

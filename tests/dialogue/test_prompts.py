@@ -36,5 +36,5 @@ def test_what_a_distiller_writes_is_read_back_without_repeats_and_chatter() -> N
 
 
 def test_a_transcript_shows_the_first_words_of_each_observation() -> None:
-    text = prompts.transcript([("look", "one two three four")], "success", n_words=2)
-    assert text == "Outcome: success\n> look\none two ..."
+    text = prompts.transcript([("look", "one two three four")], "success", thought="Hm.", n_words=2)
+    assert text == "> look\none two ...\nLast thought: Hm.\nOutcome: success"

@@ -107,3 +107,4 @@ def test_a_long_episode_is_told_in_the_room_there_is_with_its_rewarded_steps() -
     assert "> find gold" in text
     assert "> walk 59" in text
     assert "> walk 20" not in text
+    assert text.endswith("Last thought: t\nOutcome: failure, score 0.00")

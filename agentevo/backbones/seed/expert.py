@@ -107,7 +107,7 @@ class Expert:
         return [
             *self._to_get(),
             *note("do", self._todo()),
-            *(self.guesses.notes() if self.todo else []),
+            *self.guesses.notes(),
             *note("find", [self.find] if self.find else []),
             *(surveyed(self._furniture) or note("closed", numbered(self.closed), "found")),
             *self.route.notes(exploring=exploring),
@@ -293,7 +293,9 @@ class Expert:
         if not verb:
             return [(" I do not know how it ends", "conclusion")], "look"
         kind = "law told" if self.told_ending else "law guessed"
-        said: Pieces = [(f" {world.product} is ready:", "conclusion"), (f" {verb} it", kind)]
+        n_tried = len(self.guesses.tried_endings)
+        said: Pieces = [(f" guess {n_tried},", "found")] if n_tried else []
+        said += [(f" {world.product} is ready:", "conclusion"), (f" {verb} it", kind)]
         return said, f"{verb} {world.product}"
 
     # --- what it learns from what it sees -------------------------------------------------

@@ -15,9 +15,8 @@ from agentevo.backbones.seed import words
 from agentevo.backbones.seed.thoughts import Pieces, note, numbered
 from agentevo.backbones.seed.world import World, advice
 
-MAX_LOOKS = 2  # lists of what is to be tried for one verb
 MAX_COMMANDS = 4  # that the world does not know, for one verb
-MAX_ENDINGS = 24  # guesses at how the job ends
+MAX_ENDINGS = 6  # guesses at how the job ends; what they teach is for the next episodes
 
 
 class Use(NamedTuple):
@@ -48,7 +47,6 @@ class Guesses:
     _command: str = ""
     _commands: list[str] = field(default_factory=list)
     """Those that the world does not know."""
-    _n_looks: int = 0
 
     def notes(self) -> Pieces:
         """Return what was found out, and what is still to be tried."""
@@ -61,19 +59,19 @@ class Guesses:
         return said
 
     def begin(self, verb: str) -> bool:
-        """Turn to a verb; return whether it makes sense to look around for what can be tried."""
-        if verb != self.verb:
-            self.verb, self._command, self._commands, self._n_looks = verb, "", [], 0
-        self._n_looks += 1
-        return self._n_looks <= MAX_LOOKS
+        """Turn to a verb; return whether it is new, so that there is something to be tried."""
+        if verb == self.verb:
+            return False
+        self.verb, self._command, self._commands = verb, "", []
+        return True
 
     def look(self) -> None:
-        """List what is to be tried, as the room shows it; at first from anywhere on."""
+        """List what is to be tried, as the room shows it, from anywhere on."""
         names = []
         for fixture in self.world.here.fixtures:
             inside = fixture.contents if fixture.is_open else []
             names += [fixture.name, *(t.name for t in inside if t.name in words.TOOLS)]
-        first = self.rng.randint(1, len(names)) if self._n_looks == 1 and names else 1
+        first = self.rng.randint(1, max(1, len(names)))
         self.is_listed = True
         self.options = {i: name for i, name in enumerate(names, 1) if i >= first}
 
@@ -112,7 +110,7 @@ class Guesses:
         self._commands.append(self._command)
         self._command = ""
         if len(self._commands) == MAX_COMMANDS:
-            self.options, self._n_looks = {}, MAX_LOOKS
+            self.options = {}
 
     def succeeded(self, use: Use) -> None:
         """Take note of how the verb is carried out."""

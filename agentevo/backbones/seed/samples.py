@@ -7,10 +7,10 @@ piece of the assistant's text; nothing else is learned.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agentevo.backbones.seed import words
 from agentevo.backbones.seed.drawing import Size, draw_size, draw_world
 from agentevo.backbones.seed.expert import Expert
 from agentevo.backbones.seed.thoughts import Pieces
@@ -207,68 +207,34 @@ def distill_sample(rng: random.Random, n_steps: int = MAX_STEPS) -> Sample:
     """Return transcripts of up to `n_steps` in a row, with the lessons that they show."""
     transcripts, lessons = [], []
     n_words = rng.choice([12, 16, 24, 24, 24, 32])
-    world: World | None = None
     for _ in range(rng.choice([1, 1, 1, 2])):
         size = draw_size(rng)
-        size = Size(min(size.n_rooms, 4), size.n_needs, size.p_step, size.p_done)
-        played = play(rng, size)
+        played = play(rng, Size(min(size.n_rooms, 4), size.n_needs, size.p_step, size.p_done))
         world = played.world
-        ending = "success" if world.won else "failure"
-        outcome = f"{ending}, score {world.score / world.max_score:.2f}"
-        steps = [(c, t.observation) for c, t in zip(played.commands, played.turns, strict=True)]
-        steps = _as_read(rng, world, steps)
-        last = len(steps) if rng.random() < 0.6 else rng.randint(1, len(steps))
-        steps = steps[max(0, last - n_steps) : last]
-        transcripts.append(prompts.transcript(steps, outcome, first=played.first, n_words=n_words))
-        for line in _shown_by(world, steps):
-            if line not in lessons:
-                lessons.append(line)
+        last = len(played.turns) if rng.random() < 0.6 else rng.randint(1, len(played.turns))
+        has_won = world.won and last == len(played.turns)
+        share = 1.0 if has_won else 0.9 * rng.random()
+        outcome = f"{'success' if has_won else 'failure'}, score {share:.2f}"
+        turns = zip(played.commands[:last], played.turns[:last], strict=True)
+        steps = [(command, turn.observation) for command, turn in turns][-n_steps:]
+        if rng.random() < 0.5:  # as where a transcript was too long
+            p_left_out = 0.7 * rng.random()
+            steps = [step for step in steps if rng.random() > p_left_out] or steps
+        thought = prompts.parse_reply(played.turns[last - 1].reply).thought
+        text = prompts.transcript(
+            steps, outcome, first=played.first, thought=thought, n_words=n_words
+        )
+        transcripts.append(text)
+        for noted in _KNOWN.findall(prompts.clip(thought, prompts.MAX_THOUGHT)):
+            lessons += [f"When the directions say {item}" for item in noted.split(", ")]
+        if has_won:
+            lessons.append(ending_lesson(world))
     sample = Sample("distill")
     sample.add("system", prompts.DISTILL_SYSTEM)
     sample.add("user", prompts.distill_message(transcripts))
-    text = "\n".join(f"- {line}." for line in lessons) or "- none"
+    text = "\n".join(f"- {line}." for line in dict.fromkeys(lessons)) or "- none"
     sample.answer([(text, 4.0, "lessons")])  # one reply, where an episode has dozens
     return sample
 
 
-Steps = list[tuple[str, str]]
-
-
-def _as_read(rng: random.Random, world: World, steps: Steps) -> Steps:
-    """Return an episode's steps with attempts in vain put in, or with steps left out."""
-    if world.won:  # what was tried before the verb that ended the job
-        for verb in rng.sample(words.ENDINGS, rng.choice([0, 0, 1, 2, 4, 8])):
-            if verb != world.ending:
-                answer = rng.choice(words.REFUSED_ENDINGS).format(command=verb)
-                steps = [*steps[:-1], (f"{verb} {world.product}", answer), steps[-1]]
-    if rng.random() < 0.5:
-        uses = {(law.command, law.instrument) for law in world.laws.values()}
-        names = [need.thing.name for need in world.needs] + [words.name_of_thing(rng)]
-        for _ in range(rng.randint(1, 10)):
-            law, tool = rng.choice([*world.laws.values()]), rng.choice(words.FIXTURES + words.TOOLS)
-            command, name = rng.choice([law.command, law.verb]), rng.choice(names)
-            vain = f"{command} {name} with {tool}", words.refused(rng, command, name)
-            if (command, tool) in uses:
-                vain = f"take {tool}", "That's fixed in place."
-            at = rng.randint(0, len(steps) - 1)
-            steps = [*steps[:at], *[vain] * rng.choice([1, 1, 2]), *steps[at:]]
-    if rng.random() < 0.5:
-        share = rng.random()
-        steps = [step for step in steps if rng.random() > 0.7 * share] or steps
-    return steps
-
-
-def _shown_by(world: World, steps: Steps) -> list[str]:
-    """Return the lessons that an episode's steps show to whoever reads them."""
-    lines = []
-    for command, observation in steps:
-        for law in world.laws.values():
-            said = law.participle if world.says_past else law.verb
-            name = command.removeprefix(f"{law.command} ").split(" with ")[0]
-            if command == f"{law.command} {name} with {law.instrument}" and observation.startswith(
-                f"You {said} the {name}."
-            ):
-                lines.append(prompts.lesson_line(law.situation, law.advice))
-        if world.won and command == f"{world.ending} {world.product}":
-            lines.append(ending_lesson(world))
-    return list(dict.fromkeys(lines))
+_KNOWN = re.compile(r"(?:^| )know ([^;]*);")

@@ -124,11 +124,6 @@ def _made_up(rng: random.Random) -> str:
     return "".join(parts)
 
 
-def refused(rng: random.Random, command: str, name: str) -> str:
-    """Return how a command at a thing is answered that leads to nothing."""
-    return rng.choice([*REFUSALS, REFUSED_ENDINGS[0]]).format(command=command, name=name)
-
-
 def adjective(rng: random.Random) -> str:
     """Return an adjective; one in eight is made up, with a hyphen or without."""
     if rng.random() < 0.88:
