@@ -136,7 +136,7 @@ class RunConfig(Settings):
     """None: all levels of the benchmark."""
     n_generations: int = Field(2, ge=0)
     seed: int = 0
-    """Draws tasks and sampling."""
+    """Draws the sampling, the lessons that are withheld, and the traces that are trained on."""
     agent: AgentSettings = AgentSettings()
     acquisition: AcquisitionSettings = AcquisitionSettings()
     refinement: RefinementSettings = RefinementSettings()

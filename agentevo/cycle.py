@@ -14,9 +14,8 @@ from agentevo.evaluation.gate import GateSettings, Outcome, judge
 from agentevo.experience import Purpose, Trajectory
 from agentevo.refinement.filters import HeldOut
 from agentevo.run import Run, RunError
-from agentevo.updating.in_context import uses_of
 
-MAX_ERRORS = 8  # episodes of a phase that may break one after the other from its start on
+MAX_ERRORS = 8  # episodes that break one after the other, and end the run
 
 
 @dataclass(frozen=True)
@@ -51,29 +50,48 @@ class Phase:
         """Begin a phase of `n_all` episodes, `n_done` of which the ledger has already."""
         self._cycle, self._generation, self._name = cycle, generation, name
         self._n_all, self._n_done = n_all, n_done
-        self._n_new = self._n_errors = 0
+        self._broken: list[Sequence[Trajectory]] = []
         self._began = time.monotonic()
         self._tokens = [0, 0]
         cycle.tell(News("phase", generation, name, n_done, n_all))
 
-    def episode(self, trajectory: Trajectory) -> None:
-        """Tell of an episode and count what it cost.
+    def record(self, attempts: Sequence[Trajectory]) -> None:
+        """Write the attempts at a task into the ledger, tell of them and count what they cost.
+
+        Episodes that broke wait for one that did not: where all break one after the other, they
+        say nothing of the agent, and are to be played again.
 
         Raises:
-            RunError: all of the first episodes broke.
+            RunError: the last episodes all broke.
         """
-        self._n_done += trajectory.attempt == 0
-        self._n_new += 1
-        self._n_errors += trajectory.ending == "error"
-        if self._n_errors == self._n_new >= MAX_ERRORS:
-            raise RunError(
-                f"the first {MAX_ERRORS} episodes of {self._name} all broke: {trajectory.error}"
-            )
-        self._tokens[0] += trajectory.n_prompt_tokens
-        self._tokens[1] += trajectory.n_reply_tokens
-        self._cycle.tell(
-            News("episode", self._generation, self._name, self._n_done, self._n_all, trajectory)
-        )
+        if attempts[-1].ending == "error":
+            self._broken.append(attempts)
+            self._check(MAX_ERRORS)
+            return
+        self._write([*self._broken, attempts])
+
+    def _check(self, n_most: int) -> None:
+        n = len(self._broken)
+        if n and n >= n_most:
+            which = f"{n} episodes" if n > 1 else "the one episode"
+            error = self._broken[-1][-1].error
+            raise RunError(f"{which} of {self._name} broke, one after the other: {error}")
+
+    def _write(self, tasks: Sequence[Sequence[Trajectory]]) -> None:
+        self._broken = []
+        run = self._cycle.run
+        for attempts in tasks:
+            for trajectory in reversed(attempts):  # the first attempt marks the task as done
+                run.ledger.add_episode(run.id, trajectory)
+                self._tokens[0] += trajectory.n_prompt_tokens
+                self._tokens[1] += trajectory.n_reply_tokens
+                self._n_done += trajectory.attempt == 0
+                self._cycle.tell(
+                    News(
+                        "episode", self._generation, self._name, self._n_done, self._n_all,
+                        trajectory,
+                    )
+                )  # fmt: skip
 
     def training(self, step: int, n_steps: int, loss: float) -> None:
         """Tell how far a training is."""
@@ -81,7 +99,14 @@ class Phase:
         self._cycle.tell(News("training", self._generation, text, step, n_steps))
 
     def end(self, n_prompt_tokens: int = 0, n_reply_tokens: int = 0) -> None:
-        """Record the phase's tokens and seconds."""
+        """Record the phase's tokens and seconds, and what broke at its end.
+
+        Raises:
+            RunError: every episode of the phase broke.
+        """
+        if not self._n_done:
+            self._check(1)
+        self._write(self._broken)
         self._cycle.run.ledger.add_usage(
             self._cycle.run.id,
             self._generation,
@@ -108,9 +133,8 @@ async def gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) -> 
     if known is None:
         tasks = run.tasks(cycle.benchmark, "validation", config.evaluation.n_gate_per_level)
         played = await play_arms(cycle, (old, new), tasks, generation, f"gate of {kind}")
-        outcomes = [[Outcome.of(one) for one in episodes] for episodes in played]
         settings = GateSettings(alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations)
-        verdict = judge(outcomes[0], outcomes[1], settings)
+        verdict = judge(*outcomes_of(*played), settings)
         evidence = verdict.to_json()["evidence"]
         run.ledger.add_verdict(run.id, generation, kind, verdict.decision, evidence)  # type: ignore[arg-type]
         known = run.ledger.get_verdict(run.id, generation, kind)
@@ -118,6 +142,15 @@ async def gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) -> 
     reason = str(known.evidence["reason"])
     cycle.tell(News("verdict", generation, f"{kind}: {reason}", decision=known.verdict))
     return known.verdict
+
+
+def outcomes_of(
+    old: Sequence[Trajectory], new: Sequence[Trajectory]
+) -> tuple[list[Outcome], list[Outcome]]:
+    """Return what two arms came to on the tasks on which neither of them broke."""
+    broken = {one.task_id for one in (*old, *new) if one.ending == "error"}
+    whole = [[one for one in episodes if one.task_id not in broken] for episodes in (old, new)]
+    return [Outcome.of(one) for one in whole[0]], [Outcome.of(one) for one in whole[1]]
 
 
 async def play_arms(
@@ -137,16 +170,15 @@ async def play_arms(
         n_done += len({key.task_id for key in known} & ids)
     await prepare(cycle, tasks)
     phase = Phase(cycle, generation, name, len(set(arms)) * len(ids), n_done)
-    utility = utility_so_far(run)
     found: dict[Arm, list[Trajectory]] = {}
     for adapter in dict.fromkeys(arm.adapter for arm in arms):
         alike = [arm for arm in dict.fromkeys(arms) if arm.adapter == adapter]
         playing = [
             asyncio.create_task(
                 evaluate(
-                    run.ledger, run.id, arm, run.player(arm, utility=utility), cycle.benchmark,
-                    tasks, purpose=purpose, generation=generation,
-                    n_at_once=run.config.agent.n_at_once, told=phase.episode,
+                    run.ledger, run.id, arm, run.player(arm), cycle.benchmark, tasks,
+                    purpose=purpose, generation=generation,
+                    n_at_once=run.config.agent.n_at_once, record=phase.record,
                 )
             )
             for arm in alike
@@ -166,18 +198,6 @@ def promote(run: Run, generation: int, kind: str, arm: Arm) -> Arm:
     if run.incumbent() != arm:
         run.promote(generation, kind, arm)
     return arm
-
-
-def utility_so_far(run: Run) -> dict[str, float]:
-    """Return what the lessons have proven to be worth in the generations that are closed."""
-    from agentevo.memory import utilities
-
-    n_closed = len(run.ledger.updates(run.id, kind="outcome"))
-    if not n_closed:
-        return {}
-    history = run.ledger.episodes(run.id, purpose="acquisition")
-    uses = uses_of(one for one in history if one.generation <= n_closed)
-    return {key: one.mean for key, one in utilities(uses).items()}
 
 
 def held_out(cycle: Cycle) -> HeldOut:

@@ -19,9 +19,10 @@ from typing import Any, Literal, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from agentevo import files
 from agentevo.acquisition.tasks import chooser
 from agentevo.agent.rollout import Occasion, play_all
-from agentevo.cycle import Cycle, News, Phase, gate, held_out, prepare, promote, utility_so_far
+from agentevo.cycle import Cycle, News, Phase, gate, held_out, prepare, promote
 from agentevo.evaluation.evaluate import Arm
 from agentevo.refinement import filters
 from agentevo.refinement.distill import Draft, distill
@@ -47,19 +48,18 @@ async def acquire(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     done = {
         key.task_id
         for key in run.ledger.finished(run.id, generation=generation, purpose="acquisition")
+        if key.attempt == 0  # written last
     }
     missing = [task for task in tasks if task.id not in done]
     await prepare(cycle, missing)
     phase = Phase(cycle, generation, "acquisition", len(tasks), len(done))
     if missing:
-        player = run.player(state["incumbent"], learning=True, utility=utility_so_far(run))
-        occasion = Occasion(run.id, generation, "acquisition", seed=config.seed)
+        player = run.player(state["incumbent"], learning=True)
+        occasion = Occasion(generation, "acquisition", seed=config.seed)
         async for attempts in play_all(
             player, cycle.benchmark, missing, occasion, n_at_once=config.agent.n_at_once
         ):
-            for trajectory in reversed(attempts):  # the first attempt marks the task as done
-                run.ledger.add_episode(run.id, trajectory)
-                phase.episode(trajectory)
+            phase.record(attempts)
     phase.end()
     return {}
 
@@ -74,8 +74,10 @@ async def refine(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     episodes = list(run.ledger.episodes(run.id, generation=generation, purpose="acquisition"))
     episodes.sort(key=lambda one: one.id)
     backbone = run.backbone(state["incumbent"].adapter)
-    made = await distill(episodes, backbone, run.config.refinement)
-    run.ledger.add_update(run.id, generation, "drafts", asdict(made))
+    settings = run.config.refinement
+    made = await distill(episodes, backbone, settings, timeout_s=run.config.agent.reply_timeout_s)
+    before = {"memory_version": run.memory().version}  # an update cut short has begun to change it
+    run.ledger.add_update(run.id, generation, "drafts", asdict(made) | before)
     phase.end(made.n_prompt_tokens, made.n_reply_tokens)
     return {}
 
@@ -89,9 +91,9 @@ async def remember(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     phase = Phase(cycle, generation, "updating memory")
     found = run.ledger.get_update(run.id, generation, "drafts")
     assert found is not None
+    made: Any = found.payload
     drafts = [
-        Draft(one["situation"], one["advice"], tuple(one["sources"]))
-        for one in found.payload["drafts"]  # type: ignore[attr-defined]
+        Draft(one["situation"], one["advice"], tuple(one["sources"])) for one in made["drafts"]
     ]
     history = list(run.ledger.episodes(run.id, purpose="acquisition"))
     update, credit = await asyncio.to_thread(
@@ -99,6 +101,7 @@ async def remember(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         run.memory(),
         drafts,
         history,
+        since=made["memory_version"],
         generation=generation,
         distiller=f"{run.config.backbone}+{state['incumbent'].adapter or 'plain'}",
         retire_level=run.config.memory.retire_level,
@@ -135,6 +138,13 @@ async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
             who=f"generation {generation}",
             why=f"the gate said {verdict}",
         )
+        for lesson in update.payload["retired"]:  # type: ignore[attr-defined]
+            run.memory().retire(  # its credit stands, whatever the new lessons are worth
+                lesson,
+                who=f"generation {generation}",
+                why="harmful, as its credit shows",
+                key=f"retire/{generation}/{lesson}/again",
+            )
         return {}
     return {"incumbent": promote(run, generation, "memory", new)}
 
@@ -174,7 +184,7 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
             run.id, generation, name, parents=(), path=str(folder.relative_to(run.folder)),
             data_hash=data.data_hash,
         )  # fmt: skip
-        payload["adapter"] = name
+        payload |= {"adapter": name, "sha256": files.sha256_of(*files.all_in(folder))}
     run.ledger.add_update(run.id, generation, "weights", payload)
     phase.end()
     return {}
@@ -251,6 +261,11 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
     if back and (not outcomes or back[-1].at > outcomes[-1].created):  # by hand, since then
         named: Any = back[-1].payload
         incumbent = Arm(named["memory_version"], named["adapter"])
+        generation = len(outcomes) + 1
+        if run.ledger.finished(run.id, generation=generation, purpose="acquisition"):
+            # it was begun with another pair: what it came to is what the rollback named
+            run.ledger.add_update(run.id, generation, "outcome", asdict(incumbent))
+            outcomes = run.ledger.updates(run.id, kind="outcome")
     state: State = {"generation": len(outcomes) + 1, "incumbent": incumbent}
     if state["generation"] <= run.config.n_generations:
         n_nodes = 8 * run.config.n_generations + 8

@@ -85,6 +85,8 @@ class Trajectory:
     """Texts of the injected lessons, as they stood in the prompt."""
     reflections: tuple[str, ...] = ()
     """Notes from earlier attempts at the same task that stood in the prompt."""
+    system: str = ""
+    """The system prompt; empty: none was recorded."""
     memory_version: int = 0
     adapter: str = ""
     """Name of the adapter that acted; empty: the plain backbone."""

@@ -7,13 +7,13 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentevo import benchmarks
+from agentevo import benchmarks, files
 from agentevo.agent.graph import Limits
 from agentevo.agent.recollection import SnapshotRecaller
 from agentevo.agent.rollout import Player
@@ -34,7 +34,7 @@ class RunError(Exception):
 
 def home() -> Path:
     """Return the folder for all that agentevo keeps: `AGENTEVO_HOME`, or `~/.agentevo`."""
-    return Path(os.environ.get("AGENTEVO_HOME") or Path.home() / ".agentevo")
+    return Path(os.environ.get("AGENTEVO_HOME") or "~/.agentevo").expanduser().absolute()
 
 
 def folder_of(run: str | Path) -> Path:
@@ -67,12 +67,13 @@ def new_folder(config: RunConfig, name: str | None) -> Path:
             raise RunError(f"there is a run {name!r} already: resume it, or take another name")
         return runs / name
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    short = re.sub(r"\W+", "-", Path(config.benchmark.split(":")[0]).stem)
-    folder = runs / f"{short}-{config.recipe}-{stamp}"
+    named = (config.benchmark.split(":")[0], config.recipe)
+    short = "-".join(re.sub(r"\W+", "-", Path(one).stem) for one in named)
+    folder = runs / f"{short}-{stamp}"
     n = 1
     while folder.exists():
         n += 1
-        folder = folder.with_name(f"{short}-{config.recipe}-{stamp}-{n}")
+        folder = folder.with_name(f"{short}-{stamp}-{n}")
     return folder
 
 
@@ -183,6 +184,10 @@ class Run:
             folder = self.adapter_folder(adapter)
             if not folder.exists():
                 raise RunError(f"adapter {adapter} is missing: there is no {folder}")
+            trained = [one.payload for one in self.ledger.updates(self.id, kind="weights")]
+            noted = {one["adapter"]: one.get("sha256") for one in trained}.get(adapter)
+            if noted and noted != files.sha256_of(*files.all_in(folder)):
+                raise RunError(f"adapter {adapter} was altered: {folder} is not what was trained")
             for name in [n for n in self._backbones if n]:  # one adapter at a time is enough
                 self._backbones.pop(name).close()
             self._backbones[adapter] = self._backbones[""].with_adapter(adapter, folder)
@@ -216,11 +221,13 @@ class Run:
         return self._memory
 
     def snapshot(self, version: int) -> Snapshot:
-        """Return the memory as of a version."""
+        """Return the memory as of a version, with what its lessons had proven to be worth then."""
         if version not in self._snapshots:
-            self._snapshots[version] = take_snapshot(
-                self.ledger.engine, self.scope, self.embedder(), version
-            )
+            snapshot = take_snapshot(self.ledger.engine, self.scope, self.embedder(), version)
+            made: list[Any] = [one.payload for one in self.ledger.updates(self.id, kind="memory")]
+            credit = [one["credit"] for one in made if one["version_after"] <= version]
+            worth = {key: one["mean"] for key, one in credit[-1].items()} if credit else {}
+            self._snapshots[version] = snapshot.with_utility(worth) if worth else snapshot
         return self._snapshots[version]
 
     def player(
@@ -228,7 +235,6 @@ class Run:
         arm: Arm,
         *,
         learning: bool = False,
-        utility: Mapping[str, float] | None = None,
     ) -> Player:
         """Return the agent of an arm.
 
@@ -236,16 +242,14 @@ class Run:
             arm: which memory, which weights.
             learning: True in acquisition: it samples, tries again, and some lessons are
                 withheld. False: greedy, one attempt, nothing withheld.
-            utility: what lessons have proven to be worth, by id.
         """
         from agentevo import tools
 
         agent, backbone = self.config.agent, self.backbone(arm.adapter)
         recall = None
         if arm.memory_version:
-            snapshot = self.snapshot(arm.memory_version)
             recall = SnapshotRecaller(
-                snapshot.with_utility(utility) if utility else snapshot,
+                self.snapshot(arm.memory_version),
                 self.config.memory,
                 backbone.count_tokens,
                 self.config.memory.withhold_rate if learning else 0.0,

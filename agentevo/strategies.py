@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import entry_points
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from agentevo.config import ConfigError
+from agentevo.files import from_file
 
 GROUP = "agentevo.strategies"
 
@@ -37,23 +36,6 @@ def find(slot: str, name: str, ours: Mapping[str, T]) -> T:
         return plugins[name].load()  # type: ignore[no-any-return]
     known = sorted([*ours, *plugins])
     raise ConfigError(f"{slot}: there is no {name!r}{hint(name, known)}")
-
-
-def from_file(name: str, error: type[Exception]) -> Any:
-    """Return what `path/to/file.py:name` names.
-
-    Raises:
-        error: there is no such file, or it defines no such name.
-    """
-    path, _, attribute = name.rpartition(":")
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    if spec is None or spec.loader is None or not Path(path).exists():
-        raise error(f"there is no file {path}")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, attribute):
-        raise error(f"{path} defines no {attribute!r}")
-    return getattr(module, attribute)
 
 
 def hint(name: str, known: Sequence[str]) -> str:

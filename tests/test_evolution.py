@@ -9,15 +9,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agentevo import benchmarks
+from agentevo.benchmarks import Task
 from agentevo.config import RunConfig, make
-from agentevo.cycle import News
+from agentevo.cycle import News, outcomes_of
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evolution import evolve
-from agentevo.run import Run
+from agentevo.experience import Trajectory
+from agentevo.ledger import Ledger
+from agentevo.run import Run, RunError
 
 WORLDS = Path(__file__).parent / "worlds.py"
 
@@ -104,6 +109,85 @@ def test_without_memory_and_training_nothing_is_promoted(tmp_path: Path) -> None
     arm, news = run_to_the_end(tmp_path / "react", settings(recipe_memory=False))
     assert arm == Arm(0, "")
     assert not [one for one in news if one.kind == "verdict"]
+
+
+def test_an_update_of_the_memory_that_was_cut_short_is_still_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*arguments: object) -> bool:
+        if arguments[3] == "memory":
+            raise KeyboardInterrupt
+        return add(*arguments)  # type: ignore[arg-type]
+
+    add = Ledger.add_update
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "add_update", cut)
+        with pytest.raises(KeyboardInterrupt):
+            run_to_the_end(tmp_path / "run", settings())
+    run_to_the_end(tmp_path / "run", settings())
+    run = Run.open(tmp_path / "run")
+    update = run.ledger.get_update(run.id, 1, "memory")
+    assert update is not None
+    assert update.payload["n_known"] == 1
+    verdict = run.ledger.get_verdict(run.id, 1, "memory")
+    assert verdict is not None
+    assert verdict.verdict == "promote"
+    run.close()
+
+
+def test_episodes_that_all_break_end_the_run_and_are_played_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(benchmark: object, task: Task) -> object:
+        raise ConnectionError("the line is dead")
+
+    kind = type(benchmarks.load(settings().benchmark))
+    with monkeypatch.context() as patched:
+        patched.setattr(kind, "open", broken)
+        with pytest.raises(RunError, match=r"8 episodes of acquisition broke.*the line is dead"):
+            run_to_the_end(tmp_path / "run", settings())
+    run = Run.open(tmp_path / "run")
+    assert not run.ledger.finished(run.id)
+    run.close()
+    run_to_the_end(tmp_path / "run", settings())
+    run = Run.open(tmp_path / "run")
+    assert not list(run.ledger.episodes(run.id, ending="error"))
+    run.close()
+
+
+def test_tasks_on_which_an_arm_broke_do_not_count_for_either() -> None:
+    whole = Trajectory(
+        id="a", task_id="a", benchmark="b", split="validation", difficulty=1, instruction="",
+        first_observation="", purpose="gate", generation=1, attempt=0, arm="", steps=(),
+        ending="success", score=1.0, best_score=1.0, success=True, seed=0,
+    )  # fmt: skip
+    other = replace(whole, id="b", task_id="b")
+    old, new = outcomes_of([whole, other], [whole, replace(other, ending="error", score=0.0)])
+    assert [one.task_id for one in old] == [one.task_id for one in new] == ["a"]
+
+
+def test_a_generation_that_a_rollback_interrupted_is_closed_with_what_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(run: str, generation: int, kind: str, *rest: object) -> bool:
+        if (generation, kind) == (2, "drafts"):
+            raise KeyboardInterrupt
+        return add(run, generation, kind, *rest)  # type: ignore[arg-type]
+
+    run = Run.start(tmp_path / "run", settings())
+    add = run.ledger.add_update
+    with monkeypatch.context() as patched:
+        patched.setattr(run.ledger, "add_update", cut)
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(evolve(run, lambda news: None))
+    assert run.incumbent().memory_version > 0
+    run.memory().revert(0, who="rollback", why="by hand")
+    run.ledger.add_event(run.id, "rollback", {"memory_version": 0, "adapter": ""})
+    assert asyncio.run(evolve(run, lambda news: None)) == Arm(0, "") == run.incumbent()
+    closed = run.ledger.get_update(run.id, 2, "outcome")
+    assert closed is not None
+    assert closed.payload == {"memory_version": 0, "adapter": ""}
+    run.close()
 
 
 CHILD = """

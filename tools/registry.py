@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from difflib import get_close_matches
 from importlib.metadata import entry_points
-from pathlib import Path
 
 from langchain_core.tools import BaseTool
+
+from agentevo.files import from_file
 
 GROUP = "agentevo.tools"
 
@@ -29,15 +29,7 @@ def load(name: str) -> BaseTool:
     """
     found: object
     if ".py:" in name:
-        path, _, attribute = name.rpartition(":")
-        spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-        if spec is None or spec.loader is None or not Path(path).exists():
-            raise ToolError(f"there is no file {path}")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found = getattr(module, attribute, None)
-        if found is None:
-            raise ToolError(f"{path} defines no {attribute!r}")
+        found = from_file(name, ToolError)
     else:
         points = {point.name: point for point in entry_points(group=GROUP)}
         if name not in points:

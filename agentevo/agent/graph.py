@@ -71,7 +71,8 @@ class Episode:
 
     instruction: str
     environment: Environment
-    chat: BaseChatModel
+    chat: Callable[[int], BaseChatModel]
+    """Returns the model of an attempt, counted from 0."""
     count_tokens: Callable[[str], int]
     window: int
     """Tokens that prompt and reply may have together."""
@@ -140,9 +141,14 @@ async def recall(state: State, runtime: Runtime[Episode]) -> State:
     }
 
 
+def system_of(episode: Episode) -> str:
+    """Return the system prompt: how to act, and the tools there are."""
+    return prompts.ACT_SYSTEM + describe_tools(_tools(episode))
+
+
 def messages_of(state: State, episode: Episode) -> tuple[list[BaseMessage], int]:
     """Return the prompt of the next call, and from which step on it shows the dialogue."""
-    system = prompts.ACT_SYSTEM + describe_tools(_tools(episode))
+    system = system_of(episode)
     first = prompts.task_message(
         episode.instruction,
         state["first_observation"],
@@ -168,9 +174,21 @@ async def act(state: State, runtime: Runtime[Episode]) -> State:
     """Ask the model for the next action."""
     episode = runtime.context
     messages, start = messages_of(state, episode)
-    timeout = episode.limits.reply_timeout_s
-    reply = await asyncio.wait_for(episode.chat.ainvoke(messages), timeout)
+    reply = await _reply(episode, messages, len(state.get("attempts", ())))
     return {"reply": reply, "window_start": start}
+
+
+async def _reply(episode: Episode, messages: list[BaseMessage], attempt: int) -> AIMessage:
+    """Return the model's reply.
+
+    Raises:
+        TimeoutError: it took too long.
+    """
+    timeout = episode.limits.reply_timeout_s
+    try:
+        return await asyncio.wait_for(episode.chat(attempt).ainvoke(messages), timeout)
+    except TimeoutError:
+        raise TimeoutError(f"no reply within {timeout:g} s") from None
 
 
 async def observe(state: State, runtime: Runtime[Episode]) -> State:
@@ -263,12 +281,8 @@ async def reflect(state: State, runtime: Runtime[Episode]) -> State:
     room = episode.window - episode.limits.max_reply_tokens
     while episode.count_tokens(text) > room - episode.count_tokens(prompts.DISTILL_SYSTEM) - 16:
         text = text[len(text) // 4 :]
-    reply = await asyncio.wait_for(
-        episode.chat.ainvoke(
-            [SystemMessage(prompts.DISTILL_SYSTEM), HumanMessage(prompts.distill_message([text]))]
-        ),
-        episode.limits.reply_timeout_s,
-    )
+    asked = [SystemMessage(prompts.DISTILL_SYSTEM), HumanMessage(prompts.distill_message([text]))]
+    reply = await _reply(episode, asked, len(state["attempts"]) - 1)
     notes = [prompts.lesson_line(*pair) for pair in prompts.parse_lessons(str(reply.text))]
     known = state["reflections"]
     return {"reflections": known + tuple(note for note in notes if note not in known)}

@@ -12,10 +12,19 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 
-from agentevo.agent.graph import Episode, Limits, Recaller, Recollection, State, build
+from agentevo.agent.graph import (
+    Episode,
+    Limits,
+    Recaller,
+    Recollection,
+    State,
+    build,
+    system_of,
+)
 from agentevo.backbones.backbone import Backbone
 from agentevo.benchmarks import Benchmark, Task
 from agentevo.experience import Ending, Purpose, Trajectory
@@ -41,7 +50,6 @@ class Player:
 class Occasion:
     """What an episode is played for; it names the episode together with the task."""
 
-    run: str
     generation: int
     purpose: Purpose
     arm: str = ""
@@ -60,22 +68,25 @@ async def play(
     began = time.monotonic()
     name = occasion.episode_id(task)
     state: State = {}
-    error = ""
+    error = system = ""
     environment = None
     try:
         environment = await asyncio.to_thread(benchmark.open, task)
-        chat = player.backbone.chat(
-            episode=f"{occasion.run}/{name}",
-            temperature=player.temperature,
-            max_tokens=player.limits.max_reply_tokens,
-        )
+
+        def chat(attempt: int) -> BaseChatModel:
+            return player.backbone.chat(
+                episode=f"{name}#{attempt}",
+                temperature=player.temperature,
+                max_tokens=player.limits.max_reply_tokens,
+            )
+
         episode = Episode(
             instruction=task.instruction,
             environment=environment,
             chat=chat,
             count_tokens=player.backbone.count_tokens,
             window=player.backbone.window,
-            name=f"{occasion.run}/{name}",
+            name=name,
             limits=replace(
                 player.limits,
                 max_steps=min(player.limits.max_steps, benchmark.max_steps(task)),
@@ -84,6 +95,7 @@ async def play(
             tools=player.tools,
             n_attempts=player.n_attempts,
         )
+        system = system_of(episode)
         n_nodes = (2 * episode.limits.max_steps + 4) * player.n_attempts
         config: RunnableConfig = {"recursion_limit": n_nodes + 10}
         async for update in compiled().astream(
@@ -98,11 +110,18 @@ async def play(
     finally:
         if environment is not None:
             await asyncio.to_thread(environment.close)
-    return _trajectories(player, task, occasion, state, error, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return _trajectories(player, task, occasion, state, error, seconds, system)
 
 
 def _trajectories(
-    player: Player, task: Task, occasion: Occasion, state: State, error: str, seconds: float
+    player: Player,
+    task: Task,
+    occasion: Occasion,
+    state: State,
+    error: str,
+    seconds: float,
+    system: str = "",
 ) -> list[Trajectory]:
     found: list[Trajectory] = []
 
@@ -133,6 +152,7 @@ def _trajectories(
                 recall=recollection.facts,
                 lessons=recollection.texts,
                 reflections=reflections,
+                system=system,
                 memory_version=player.memory_version,
                 adapter=player.backbone.adapter,
                 error=error,
@@ -147,12 +167,13 @@ def _trajectories(
             first=done.first_observation,
         )  # fmt: skip
     if error:
+        told = bool(found) and state["steps"] == found[-1].steps  # it broke while it reflected
         observation = state.get("observation")
         add(
-            steps=state.get("steps", ()), ending="error",
+            steps=() if told else state.get("steps", ()), ending="error",
             score=observation.score if observation else 0.0,
-            best=state.get("best_score", 0.0), success=False,
-            recollection=state.get("recollection", Recollection()),
+            best=0.0 if told else state.get("best_score", 0.0), success=False,
+            recollection=Recollection() if told else state.get("recollection", Recollection()),
             reflections=state.get("reflections", ()),
             first=state.get("first_observation", ""), error=error,
         )  # fmt: skip

@@ -109,6 +109,7 @@ class Local:
     ) -> None:
         """Load the model; see the class."""
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         from agentevo.backbones.batching import Batchers
@@ -125,15 +126,16 @@ class Local:
                 source, dtype=torch.float32, local_files_only=True
             )
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError) as error:
+            if is_peft:
+                from peft import PeftModel
+
+                source = adapter_folder  # type: ignore[assignment]
+                peft: Any = PeftModel.from_pretrained(model, adapter_folder)
+                model = peft.merge_and_unload()
+        except (OSError, ValueError, SafetensorError) as error:
             raise BackboneError(f"{source} is no model that can be loaded: {error}") from error
         if self.tokenizer.chat_template is None:
             raise BackboneError(f"the tokenizer in {folder} has no chat template")
-        if is_peft:
-            from peft import PeftModel
-
-            peft: Any = PeftModel.from_pretrained(model, adapter_folder)
-            model = peft.merge_and_unload()
         if torch.cuda.is_available():
             model = model.to("cuda", torch.bfloat16)
         self.model = model.eval()

@@ -7,7 +7,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from agentevo.backbones.backbone import Backbone, BackboneError
-from agentevo.strategies import from_file, hint
+from agentevo.files import from_file
+from agentevo.strategies import hint
 
 GROUP = "agentevo.backbones"
 

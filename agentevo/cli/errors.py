@@ -18,10 +18,14 @@ USER_ERRORS = (
     "agentevo.tools.registry:ToolError",
 )
 
+FULL = ("No space left on device", "database or disk is full")
+"""What libraries say of a full disk in errors of their own."""
+
 
 def line_of(error: BaseException) -> str | None:
     """Return what to tell the user of an error in one line; None: it is a bug."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    is_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if is_full or any(said in str(error) for said in FULL):
         return "the disk is full: free some space and resume; all that was recorded is kept"
     classes = {f"{one.__module__}:{one.__name__}" for one in type(error).__mro__}
     if classes.isdisjoint(USER_ERRORS):

@@ -86,8 +86,8 @@ async def _two(cycle: Cycle, a: int, b: int) -> Verdict:
     Raises:
         GateError: both came to the same pair.
     """
-    from agentevo.cycle import play_arms
-    from agentevo.evaluation.gate import GateError, Outcome, judge
+    from agentevo.cycle import outcomes_of, play_arms
+    from agentevo.evaluation.gate import GateError, judge
 
     run = cycle.run
     arms = arm_of(run, a), arm_of(run, b)
@@ -97,8 +97,7 @@ async def _two(cycle: Cycle, a: int, b: int) -> Verdict:
         )
     tasks = run.tasks(cycle.benchmark, "validation", run.config.evaluation.n_gate_per_level)
     played = await play_arms(cycle, arms, tasks, b, f"gate of generations {a} and {b}")
-    outcomes = [[Outcome.of(one) for one in episodes] for episodes in played]
-    verdict = judge(outcomes[0], outcomes[1], _settings(run))
+    verdict = judge(*outcomes_of(*played), _settings(run))
     run.ledger.add_event(
         run.id, "gate", {"incumbent": arms[0].name, "candidate": arms[1].name, **verdict.to_json()}
     )
@@ -111,7 +110,7 @@ async def _against_itself(cycle: Cycle, n_repeats: int) -> FalsePromotions:
     The repeats sample, as acquisition does, each with a seed of its own: greedy ones would
     all be the same.
     """
-    from agentevo.cycle import News
+    from agentevo.cycle import News, Phase
     from agentevo.evaluation.evaluate import evaluate
     from agentevo.evaluation.gate import GateError, Outcome, false_promotion_rate
 
@@ -128,18 +127,13 @@ async def _against_itself(cycle: Cycle, n_repeats: int) -> FalsePromotions:
     player = replace(run.player(arm), temperature=temperature)
     repeats = []
     for seed in range(1, n_repeats + 1):
-        name, n_done = f"repeat {seed} of {n_repeats}", 0
-        cycle.tell(News("phase", 0, name, 0, len(tasks)))
-
-        def told(trajectory: object) -> None:
-            nonlocal n_done
-            n_done += 1
-            cycle.tell(News("phase", 0, name, n_done, len(tasks)))  # noqa: B023
-
+        phase = Phase(cycle, 0, f"repeat {seed} of {n_repeats}", len(tasks))
         episodes = await evaluate(
             run.ledger, run.id, arm, player, cycle.benchmark, tasks, purpose="gate-aa",
-            generation=0, n_at_once=run.config.agent.n_at_once, told=told, seed=seed,
+            generation=0, n_at_once=run.config.agent.n_at_once, record=phase.record,
+            seed=seed,
         )  # fmt: skip
+        phase.end()
         repeats.append([Outcome(one.task_id, 0, one.score, one.success) for one in episodes])
     return false_promotion_rate(repeats, _settings(run))
 

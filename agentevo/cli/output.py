@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
@@ -30,6 +33,18 @@ WIDE = 10_000
 """Columns where nobody looks at a terminal: no line is broken, so that `grep` finds it."""
 
 AS_JSON = typer.Option(False, "--json", help="Print JSON on stdout.")
+
+
+def program() -> str:
+    """Return how this program is called from here: by name, or by path where that is not found."""
+    called = Path(sys.argv[0])
+    if called.stem != "agentevo":
+        return "python -m agentevo"
+    found = shutil.which("agentevo")
+    if found and Path(found).resolve() == called.resolve():
+        return "agentevo"
+    here = Path.cwd()
+    return str(called.relative_to(here) if called.is_relative_to(here) else called)
 
 
 def print_json(value: object) -> None:

@@ -33,8 +33,6 @@ class Progress:
     """Generation, decision, reason."""
     n_played: int = 0
     """Episodes that were played since the start of this process."""
-    n_errors: int = 0
-    """Of these, episodes that ended by an error."""
     began: float = field(default_factory=time.monotonic)
     _scores: list[float] = field(default_factory=list)
     _n_won: int = 0
@@ -53,7 +51,6 @@ class Progress:
         elif news.kind == "episode" and news.trajectory is not None:
             self.n_done, self.n_all, self.phase = news.n_done, news.n_all, news.text
             self.n_played += news.trajectory.attempt == 0
-            self.n_errors += news.trajectory.ending == "error"
             if news.trajectory.attempt == 0:
                 self._scores.append(news.trajectory.score)
                 self._n_won += news.trajectory.success

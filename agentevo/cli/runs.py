@@ -38,7 +38,7 @@ def list_(as_json: bool = output.AS_JSON) -> None:
     if as_json:
         output.print_json(rows)
     elif not rows:
-        print(f"no runs in {home() / 'runs'}; begin one with: agentevo evolve")
+        print(f"no runs in {home() / 'runs'}; begin one with: {output.program()} evolve")
     else:
         names = ["run", "status", "created", "benchmark", "backbone", "recipe"]
         columns = [*names, "generations#", "episodes#"]

@@ -21,7 +21,8 @@ class Turn:
     reply: str
     observation: str
     keep: bool = False
-    """True: never dropped (a document that the rest of the episode refers to)."""
+    """True: never dropped (a document that the rest of the episode refers to), unless it came
+    again later."""
 
 
 def first_shown(
@@ -58,6 +59,11 @@ def first_shown(
 
 def shown(turns: Sequence[Turn], start: int) -> list[Turn]:
     """Return the turns as they are shown when the window starts at `start`."""
-    left = [turn for i, turn in enumerate(turns) if i >= start or turn.keep]
+    newest = {turn.observation: i for i, turn in enumerate(turns) if turn.keep}
+    left = [
+        turn
+        for i, turn in enumerate(turns)
+        if i >= start or (turn.keep and newest[turn.observation] == i)
+    ]
     earlier = [replace(turn, reply=without_thought(turn.reply)) for turn in left[:-1]]
     return [*earlier, *left[-1:]]

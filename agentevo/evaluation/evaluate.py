@@ -14,8 +14,8 @@ from agentevo.benchmarks import Benchmark, Task
 from agentevo.experience import Purpose, Trajectory
 from agentevo.ledger import Ledger
 
-Told = Callable[[Trajectory], None]
-"""Called with each episode as it ends."""
+Record = Callable[[Sequence[Trajectory]], None]
+"""Writes the attempts at a task into the ledger as they end."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ async def evaluate(
     purpose: Purpose,
     generation: int,
     n_at_once: int,
-    told: Told,
+    record: Record,
     seed: int = 0,
 ) -> list[Trajectory]:
     """Play the tasks that this arm has not played yet; return all of its episodes on them.
 
     Args:
-        ledger: open for writing; each episode is recorded as it ends.
+        ledger: what it knows already is not played.
         run: the run that is evaluated.
         arm: what `player` plays as.
         player: the agent; it must withhold nothing.
@@ -59,22 +59,19 @@ async def evaluate(
         purpose: `gate`, `report` or `evaluation`.
         generation: recorded with the episodes.
         n_at_once: episodes side by side.
-        told: hears of each new episode.
+        record: takes each new episode.
         seed: of the sampling, where the temperature is above 0.
     """
     name = arm.name if seed == 0 else f"{arm.name}#{seed}"
     ids = {task.id for task in tasks}
 
-    def played() -> dict[str, Trajectory]:
-        found = ledger.episodes(run, purpose=purpose, arm=name)
-        return {one.task_id: one for one in found if one.task_id in ids}
-
-    done = played()
-    occasion = Occasion(run, generation, purpose, name, seed)
+    found = ledger.episodes(run, purpose=purpose, arm=name)
+    done = {one.task_id: one for one in found if one.task_id in ids}
+    occasion = Occasion(generation, purpose, name, seed)
     missing = [task for task in tasks if task.id not in done]
+    new: dict[str, Trajectory] = {}
     async for attempts in play_all(player, benchmark, missing, occasion, n_at_once=n_at_once):
-        for trajectory in attempts:
-            ledger.add_episode(run, trajectory)
-            told(trajectory)
-    done = played()
+        record(attempts)
+        new |= {attempts[0].task_id: attempts[0]}
+    done |= new
     return [done[task.id] for task in tasks]

@@ -17,14 +17,16 @@ from dataclasses import dataclass
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from agentevo.backbones.backbone import Backbone
+from agentevo.backbones.backbone import Backbone, BackboneError
 from agentevo.config import RefinementSettings
 from agentevo.dialogue import prompts
 from agentevo.experience import Trajectory
+from agentevo.memory import Lesson, LessonError, Provenance
 
 PROMPT_HASH = hashlib.sha256(prompts.DISTILL_SYSTEM.encode()).hexdigest()[:12]
 MAX_REPLY_TOKENS = 300
 MAX_SHARE = 0.5  # of the backbone's window that one batch's transcripts may fill
+MAX_GROUPS = 4  # of a batch: all of its episodes stand as the sources of what is read from it
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Distilled:
 
     drafts: tuple[Draft, ...]
     refused: tuple[tuple[str, str], ...]
-    """Lessons that were not taken, each with the reason."""
+    """Lessons that were not taken, and batches that gave none, each with the reason."""
     n_calls: int
     n_prompt_tokens: int
     n_reply_tokens: int
@@ -92,9 +94,19 @@ def transcript_of(trajectory: Trajectory, n_words: int, fits: int, backbone: Bac
 
 
 async def distill(
-    trajectories: Sequence[Trajectory], backbone: Backbone, settings: RefinementSettings
+    trajectories: Sequence[Trajectory],
+    backbone: Backbone,
+    settings: RefinementSettings,
+    *,
+    timeout_s: float,
 ) -> Distilled:
-    """Read lessons from trajectories with a backbone, at temperature 0."""
+    """Read lessons from trajectories with a backbone, at temperature 0.
+
+    A batch whose call breaks, or takes longer than `timeout_s` seconds, gives no lessons.
+
+    Raises:
+        BackboneError: every call broke.
+    """
     room = int(MAX_SHARE * backbone.window)
     batches = _batches(group(trajectories, settings.lessons_from), room, backbone, settings)
     chats = [
@@ -103,31 +115,47 @@ async def distill(
     ]
     replies = await asyncio.gather(
         *(
-            chat.ainvoke(
-                [
-                    SystemMessage(prompts.DISTILL_SYSTEM),
-                    HumanMessage(prompts.distill_message([text for _, text in batch])),
-                ]
+            asyncio.wait_for(
+                chat.ainvoke(
+                    [
+                        SystemMessage(prompts.DISTILL_SYSTEM),
+                        HumanMessage(prompts.distill_message([text for _, text in batch])),
+                    ]
+                ),
+                timeout_s,
             )
             for chat, batch in zip(chats, batches, strict=True)
-        )
+        ),
+        return_exceptions=True,
     )
     sources: dict[tuple[str, str], list[str]] = defaultdict(list)
     refused: dict[tuple[str, str], str] = {}
-    for batch, reply in zip(batches, replies, strict=True):
+    broken: list[tuple[str, str]] = []
+    wordings: dict[tuple[str, str], tuple[str, str]] = {}
+    usage = []
+    for i, (batch, reply) in enumerate(zip(batches, replies, strict=True), 1):
+        if isinstance(reply, BaseException):
+            if not isinstance(reply, Exception):
+                raise reply
+            why = f"{type(reply).__name__}: {reply}".removesuffix(": ")
+            broken.append((f"whatever batch {i} shows", why))
+            continue
+        usage += [reply.usage_metadata] if reply.usage_metadata else []
         episodes = [episode for group_, _ in batch for episode in group_]
-        for pair in prompts.parse_lessons(str(reply.text)):
-            why = too_particular(*pair, episodes)
+        for said in prompts.parse_lessons(str(reply.text)):
+            pair = wordings.setdefault((said[0].casefold(), said[1].casefold()), said)
+            why = no_lesson(*pair) or too_particular(*pair, episodes)
             if why:
                 refused[pair] = why
             else:
                 sources[pair] += [episode.id for episode in episodes]
+    if batches and len(broken) == len(batches):
+        raise BackboneError(f"{backbone.name} answered none of {len(broken)} calls: {why}")
     drafts, doubted = supported(sources, settings.min_support)
     refused |= doubted
-    usage = [reply.usage_metadata for reply in replies if reply.usage_metadata]
     return Distilled(
         drafts=drafts,
-        refused=tuple((prompts.lesson_line(*pair), why) for pair, why in refused.items()),
+        refused=(*((prompts.lesson_line(*pair), why) for pair, why in refused.items()), *broken),
         n_calls=len(batches),
         n_prompt_tokens=sum(one["input_tokens"] for one in usage),
         n_reply_tokens=sum(one["output_tokens"] for one in usage),
@@ -145,11 +173,11 @@ def supported(
     """
     agreed: dict[str, int] = defaultdict(int)
     for (situation, _), ids in sources.items():
-        agreed[situation.lower()] = max(agreed[situation.lower()], len(set(ids)))
+        agreed[situation.casefold()] = max(agreed[situation.casefold()], len(set(ids)))
     drafts: list[Draft] = []
     refused = {}
     for pair, ids in sources.items():
-        n, most = len(set(ids)), agreed[pair[0].lower()]
+        n, most = len(set(ids)), agreed[pair[0].casefold()]
         if n < min_support:
             refused[pair] = f"seen in {n} episodes of {min_support}"
         elif 2 * n <= most:
@@ -171,12 +199,21 @@ def _batches(
             for one in episodes
         )
         size = backbone.count_tokens(text)
-        if used + size > room:
+        if used + size > room or len(batches[-1]) == MAX_GROUPS:
             batches.append([])
             used = 0
         batches[-1].append((episodes, text))
         used += size
     return batches
+
+
+def no_lesson(situation: str, advice: str) -> str:
+    """Return why a memory could not take a lesson, or nothing."""
+    try:
+        Lesson(situation, advice, scope="any", provenance=(Provenance("", ()),))
+    except LessonError as error:
+        return str(error)
+    return ""
 
 
 _WORD = re.compile(r"[a-z0-9]+")

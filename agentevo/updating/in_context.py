@@ -44,6 +44,7 @@ def update_memory(
     drafts: Sequence[Draft],
     history: Iterable[Trajectory],
     *,
+    since: int,
     generation: int,
     distiller: str,
     retire_level: float,
@@ -56,11 +57,11 @@ def update_memory(
         memory: open for writing.
         drafts: what was distilled.
         history: all episodes of the run so far, for credit.
+        since: the memory's version before the update, also where it is done for a second time.
         generation: for the provenance.
         distiller: name of the model that wrote the drafts.
         retire_level: confidence at which a harmful lesson is retired.
     """
-    before = memory.version
     credit = utilities(uses_of(history), level=retire_level)
     retired = []
     for lesson in memory.lessons:
@@ -99,7 +100,7 @@ def update_memory(
     outcomes = [one.outcome for one in written]
     return (
         MemoryUpdate(
-            version_before=before,
+            version_before=since,
             version_after=memory.version,
             n_inserted=outcomes.count("inserted"),
             n_merged=outcomes.count("merged"),

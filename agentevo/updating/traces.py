@@ -38,7 +38,8 @@ def dialogues(
     first = prompts.task_message(
         trajectory.instruction, trajectory.first_observation, lessons, reflections
     )
-    head = count(prompts.ACT_SYSTEM) + count(first)
+    system = trajectory.system or prompts.ACT_SYSTEM
+    head = count(system) + count(first)
     turns = [Turn(s.reply, s.observation, s.keep) for s in trajectory.steps]
     found: list[Dialogue] = []
     start = 0
@@ -46,7 +47,7 @@ def dialogues(
         budget = window - count(turn.reply)
         start = first_shown(turns[:i], start, head=head, budget=budget, count=count)
         dialogue = [
-            {"role": "system", "content": prompts.ACT_SYSTEM},
+            {"role": "system", "content": system},
             {"role": "user", "content": first},
         ]
         for old in shown(turns[:i], start):
@@ -97,15 +98,18 @@ def training_set(
     n_old = min(len(earlier), settings.max_traces - n_new)
     chosen = [*_balanced(fresh, n_new, rng), *_balanced(earlier, n_old, rng)]
     rng.shuffle(chosen)
-    rows = [
-        dialogue
-        for one in chosen
-        for dialogue in dialogues(
-            one, with_lessons=settings.lessons == "keep", window=window, count=count
-        )
-    ][: settings.max_turns]
+    rows: list[Dialogue] = []
+    taken: list[Trajectory] = []
+    for one in chosen:
+        calls = dialogues(one, with_lessons=settings.lessons == "keep", window=window, count=count)
+        if taken and len(rows) + len(calls) > settings.max_turns:
+            continue  # a shorter one may still fit
+        rows += calls
+        taken.append(one)
+    old = {one.id for one in earlier}
+    n_replayed = sum(one.id in old for one in taken)
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
-    return TrainingSet(rows, len(chosen), n_old, digest)
+    return TrainingSet(rows, len(taken), n_replayed, digest)
 
 
 def _balanced(trajectories: Sequence[Trajectory], n: int, rng: random.Random) -> list[Trajectory]:

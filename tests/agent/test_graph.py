@@ -37,7 +37,9 @@ class Door:
 
 def played(replies: Sequence[str], **options: Any) -> tuple[Attempt, ...]:
     chat = GenericFakeChatModel(messages=iter([AIMessage(text) for text in replies]))
-    episode = Episode("Get out.", Door(), chat, lambda text: len(text.split()), 2000, **options)
+    episode = Episode(
+        "Get out.", Door(), lambda attempt: chat, lambda text: len(text.split()), 2000, **options
+    )
     state = asyncio.run(build().ainvoke({}, context=episode, config={"recursion_limit": 500}))
     attempts: tuple[Attempt, ...] = state["attempts"]
     return attempts
@@ -123,7 +125,7 @@ def test_what_the_environment_marks_stays_in_the_window_of_a_long_episode() -> N
     replies = ["Action: read sign", *[f"Action: look {i}" for i in range(40)], "Action: open door"]
     chat = Watching(messages=iter([AIMessage(text) for text in replies]))
     episode = Episode(
-        "Get out.", Door(), chat, lambda text: len(text.split()), 260,
+        "Get out.", Door(), lambda attempt: chat, lambda text: len(text.split()), 260,
         limits=Limits(max_reply_tokens=60),
     )  # fmt: skip
     asyncio.run(build().ainvoke({}, context=episode, config={"recursion_limit": 500}))

@@ -20,7 +20,7 @@ def play(tasks: list[Task], benchmark: Any, **options: Any) -> dict[str, Traject
 
     async def collect() -> dict[str, Trajectory]:
         found = {}
-        async for attempts in play_all(player, benchmark, tasks, Occasion("r", 0, "evaluation")):
+        async for attempts in play_all(player, benchmark, tasks, Occasion(0, "evaluation")):
             for one in attempts:
                 found[one.task_id] = one
         return found
@@ -61,7 +61,7 @@ def test_a_model_that_never_answers_ends_as_an_error_of_its_episode() -> None:
 
     async def collect() -> list[Trajectory]:
         tasks = benchmark.tasks("validation", 1)
-        occasion = Occasion("r", 0, "evaluation")
+        occasion = Occasion(0, "evaluation")
         return [t async for ts in play_all(player, benchmark, tasks, occasion) for t in ts]
 
     found = asyncio.run(collect())

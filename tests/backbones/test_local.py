@@ -126,12 +126,13 @@ def test_an_unknown_backbone_is_answered_with_the_nearest_one() -> None:
 
 
 def test_altered_weights_of_the_seed_are_noticed(tmp_path: Path) -> None:
-    from agentevo.backbones.seed.weights_file import checked_folder, sha256
+    from agentevo.backbones.seed.weights_file import checked_folder
+    from agentevo.files import sha256_of
 
     with pytest.raises(BackboneError, match="missing"):
         checked_folder(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"weights")
-    (tmp_path / "SHA256").write_text(sha256(tmp_path / "model.safetensors"))
+    (tmp_path / "SHA256").write_text(sha256_of(tmp_path / "model.safetensors"))
     assert checked_folder(tmp_path) == tmp_path
     (tmp_path / "model.safetensors").write_bytes(b"other weights")
     with pytest.raises(BackboneError, match="were altered"):

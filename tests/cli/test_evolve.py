@@ -103,15 +103,18 @@ def test_a_run_that_was_killed_is_shown_as_killed(cli: CLI, start: Start) -> Non
     assert json.loads(cli("runs", "show", "killed", "--json").stdout)["status"] == "killed"
 
 
-def test_work_that_failed_in_every_episode_has_status_1(cli: CLI) -> None:
+def test_a_run_whose_every_episode_broke_is_failed_and_plays_them_again(cli: CLI) -> None:
     done = cli(
         "evolve", "--benchmark", "shop.py:broken_shop", *BOXES[2:], "--recipe", "react",
         "--name", "broken", "--set", "evaluation.n_test_per_level=1",
     )  # fmt: skip
-    assert done.returncode == 1
-    assert "every episode ended by an error" in done.stderr
+    assert done.returncode == 2
+    assert "of test broke, one after the other" in done.stderr
     assert "the shop is closed" in done.stderr
     assert json.loads(cli("runs", "show", "broken", "--json").stdout)["status"] == "failed"
+    again = cli("evolve", "--resume", "broken")
+    assert again.returncode == 2
+    assert "the shop is closed" in again.stderr
 
 
 def test_a_recipe_goes_over_the_budget_and_the_user_over_both() -> None:

@@ -30,6 +30,14 @@ def test_turns_that_are_to_be_kept_stay() -> None:
     assert turns[0] in shown(turns, start)
 
 
+def test_what_is_to_be_kept_and_came_again_is_shown_once() -> None:
+    turns = [Turn("read", "the recipe", keep=True), Turn("a b", "c d")] * 8
+    start = first_shown(turns, 0, head=2, budget=20, count=count)
+    left = shown(turns, start)
+    assert 2 + sum(count(turn.reply + " " + turn.observation) for turn in left) <= 20
+    assert [turn.observation for turn in left].count("the recipe") == 1
+
+
 def test_earlier_replies_are_shown_by_their_actions_and_the_last_with_its_thought() -> None:
     turns = [Turn(f"Thought: so\nAction: go {i}", "gone") for i in range(3)]
     replies = [turn.reply for turn in shown(turns, 0)]

@@ -63,7 +63,7 @@ async def play(lessons: tuple[str, ...], n: int, backbone: str) -> dict[str, Tra
     began = time.monotonic()
     player = Player(model, Given(lessons) if lessons else None)
     found = {}
-    async for attempts in play_all(player, benchmark, tasks, Occasion("perf", 0, "evaluation")):
+    async for attempts in play_all(player, benchmark, tasks, Occasion(0, "evaluation")):
         for one in attempts:
             found[one.task_id] = one
             print(

@@ -55,6 +55,11 @@ def chat() -> GenericFakeChatModel:
     return GenericFakeChatModel(messages=replies)
 
 
+def in_all_attempts(model: GenericFakeChatModel) -> Callable[[int], GenericFakeChatModel]:
+    """Return a model as an episode wants it."""
+    return lambda attempt: model
+
+
 class Raw(TypedDict):
     """The state of the raw graph."""
 
@@ -103,9 +108,11 @@ async def main() -> None:
         ledger.start_run("r", configuration={}, fingerprint="x")
         for i in range(N_EPISODES):
             began = time.perf_counter()
-            episode = Episode("Walk.", Corridor(), chat(), lambda text: len(text) // 4, 10**6)
+            episode = Episode(
+                "Walk.", Corridor(), in_all_attempts(chat()), lambda text: len(text) // 4, 10**6
+            )
             state: Any = await ours.ainvoke({}, context=episode, config=config)
-            occasion = Occasion("r", i, "acquisition")
+            occasion = Occasion(i, "acquisition")
             for one in _trajectories(player, task, occasion, state, "", 0.0):
                 ledger.add_episode("r", one)
             times["agentevo with record"].append((time.perf_counter() - began) / N_STEPS * 1e3)

@@ -106,7 +106,7 @@ async def play(backbone: str, n: int) -> list[Trajectory]:
     tasks = worlds.draw(n)
     model = backbones.load(backbone)
     player = Player(model, worlds.recall)
-    occasion = Occasion("perf", 0, "evaluation")
+    occasion = Occasion(0, "evaluation")
     found = [one async for attempts in play_all(player, worlds, tasks, occasion)
              for one in attempts]  # fmt: skip
     model.close()

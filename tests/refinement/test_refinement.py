@@ -7,12 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from langchain_core.messages import AIMessage
 
 from agentevo import backbones
+from agentevo.backbones.backbone import BackboneError
 from agentevo.config import ConfigError, RefinementSettings
 from agentevo.experience import Step, Trajectory
 from agentevo.refinement import filters
-from agentevo.refinement.distill import distill, group, supported, too_particular, transcript_of
+from agentevo.refinement.distill import (
+    MAX_GROUPS,
+    distill,
+    group,
+    supported,
+    too_particular,
+    transcript_of,
+)
 
 WORLDS = Path(__file__).parent.parent / "worlds.py"
 
@@ -59,14 +68,59 @@ def test_a_success_and_a_failure_of_one_task_are_read_together() -> None:
 def test_lessons_name_the_episodes_of_their_batch_and_need_the_support_that_is_asked() -> None:
     backbone = backbones.load(f"{WORLDS}:scripted")
     episodes = [episode("a", success=True), episode("b", success=True)]
-    found = asyncio.run(distill(episodes, backbone, RefinementSettings()))
+    found = asyncio.run(distill(episodes, backbone, RefinementSettings(), timeout_s=60))
     assert [(one.situation, one.sources) for one in found.drafts] == [
         ("you face a box", ("a", "b"))
     ]
     assert found.n_calls == 1
-    strict = asyncio.run(distill(episodes, backbone, RefinementSettings(min_support=3)))
+    strict = asyncio.run(
+        distill(episodes, backbone, RefinementSettings(min_support=3), timeout_s=60)
+    )
     assert strict.drafts == ()
     assert "of 3" in strict.refused[0][1]
+
+
+class Distiller:
+    """Answers each batch with the next of some texts; None: never."""
+
+    name, window = "distiller", 10_000
+
+    def __init__(self, *texts: str | None) -> None:
+        self.texts = iter(texts)
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def chat(self, **_: object) -> Distiller:
+        return self
+
+    async def ainvoke(self, messages: object) -> AIMessage:
+        text = next(self.texts)
+        if text is None:
+            await asyncio.sleep(60)
+        return AIMessage(str(text))
+
+
+def test_what_no_memory_takes_is_refused_and_the_rest_is_kept() -> None:
+    reply = f"- When ...: take it.\n- When long: {'x' * 3000}\n- When dark: use a lamp."
+    found = asyncio.run(
+        distill(
+            [episode("a", success=True)], Distiller(reply), RefinementSettings(), timeout_s=60  # type: ignore[arg-type]
+        )
+    )  # fmt: skip
+    assert [one.situation for one in found.drafts] == ["dark"]
+    assert ["needs a situation" in why or "3,000" in why for _, why in found.refused] == [True] * 2
+
+
+def test_a_distiller_that_does_not_answer_costs_its_batch_and_not_the_run() -> None:
+    episodes = [episode(name, success=True) for name in "abcdefgh"]
+    lesson = "- When dark: use a lamp."
+    settings = RefinementSettings()
+    found = asyncio.run(distill(episodes, Distiller(None, lesson), settings, timeout_s=0.2))  # type: ignore[arg-type]
+    assert [(one.situation, len(one.sources)) for one in found.drafts] == [("dark", MAX_GROUPS)]
+    assert "batch 1" in found.refused[0][0]
+    with pytest.raises(BackboneError, match="none of 2 calls: TimeoutError"):
+        asyncio.run(distill(episodes, Distiller(None, None), settings, timeout_s=0.2))  # type: ignore[arg-type]
 
 
 def test_a_lesson_that_twice_as_many_episodes_contradict_is_refused() -> None:

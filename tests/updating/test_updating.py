@@ -66,7 +66,14 @@ def test_no_more_turns_are_trained_on_than_allowed() -> None:
     settings = WeightSettings(max_traces=10, max_turns=7)
     traces = [episode(i) for i in range(9)]
     made = training_set(traces, [], settings, window=500, count=count, seed=0)
-    assert len(made.dialogues) == 7
+    assert len(made.dialogues) == 6  # whole traces of two turns
+    assert made.n_traces == 3
+
+
+def test_a_trace_is_read_under_the_system_prompt_that_it_was_played_under() -> None:
+    played = episode(1, system="Act. Tools: lamp.")
+    first, _ = dialogues(played, with_lessons=False, window=500, count=count)
+    assert first[0] == {"role": "system", "content": "Act. Tools: lamp."}
 
 
 def test_training_sets_balance_levels_and_replay_earlier_successes() -> None:

@@ -26,7 +26,7 @@ def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     if rng.random() < 0.02:
         return recall(rng, n_most)
     drills = [presence, reading, states, lists, after_survey, surroundings, exploring, trying]
-    return rng.choices([*drills, distilling], [13, 14, 20, 12, 10, 8, 9, 24, 20])[0](rng)
+    return rng.choices([*drills, distilling], [13, 14, 20, 12, 10, 8, 9, 34, 20])[0](rng)
 
 
 def recall(rng: random.Random, n_most: int) -> Sample:
@@ -359,5 +359,6 @@ def trying(rng: random.Random) -> Sample:
 def distilling(rng: random.Random) -> Sample:
     """Return a few steps of transcripts, and the lessons that they show."""
     sample = distill_sample(rng, rng.randint(1, 8))
-    shows_nothing = sample.branches[0].messages[0].text == "- none"
-    return distilling(rng) if shows_nothing and rng.random() < 0.7 else sample
+    text = sample.branches[0].messages[0].text
+    p_other = 0.8 if text == "- none" else 0.0 if "the directions say" in text else 0.3
+    return distilling(rng) if rng.random() < p_other else sample

@@ -53,7 +53,8 @@ class Guesses:
         said = note("know", [f"{verb}: {use.words}" for verb, use in self.known.items()])
         options = numbered(self.options)
         if not self.is_listed or not options:
-            return [*said, *note("test", options)]
+            unknown = note("unknown", self._commands if options else [], "found")
+            return [*said, *note("test", options), *unknown]
         said.append((f" test {options[0]}", "law guessed"))  # where it begins, nobody can know
         said.append(("".join(f", {one}" for one in options[1:]) + ";", "found"))
         return said

@@ -209,32 +209,64 @@ def distill_sample(rng: random.Random, n_steps: int = MAX_STEPS) -> Sample:
     n_words = rng.choice([12, 16, 24, 24, 24, 32])
     for _ in range(rng.choice([1, 1, 1, 2])):
         size = draw_size(rng)
-        played = play(rng, Size(min(size.n_rooms, 4), size.n_needs, size.p_step, size.p_done))
-        world = played.world
-        last = len(played.turns) if rng.random() < 0.6 else rng.randint(1, len(played.turns))
-        has_won = world.won and last == len(played.turns)
-        share = 1.0 if has_won else 0.9 * rng.random()
-        outcome = f"{'success' if has_won else 'failure'}, score {share:.2f}"
+        size = Size(min(size.n_rooms, 4), size.n_needs, rng.choice([size.p_step, 0.9]), size.p_done)
+        played = play(rng, size, rng.choice([None, 0.0, 0.0]))
+        last = _cut(rng, played)
+        has_won = played.world.won and last == len(played.turns)
         turns = zip(played.commands[:last], played.turns[:last], strict=True)
-        steps = [(command, turn.observation) for command, turn in turns][-n_steps:]
+        steps = [(command, turn.observation) for command, turn in turns]
+        thought = prompts.parse_reply(played.turns[last - 1].reply).thought
+        if not has_won and rng.random() < 0.35:
+            steps[-1] = _lost(rng, played.world)
+        shown = _shown_by(played.world, *steps[-1])
         if rng.random() < 0.5:  # as where a transcript was too long
             p_left_out = 0.7 * rng.random()
-            steps = [step for step in steps if rng.random() > p_left_out] or steps
-        thought = prompts.parse_reply(played.turns[last - 1].reply).thought
+            steps = [*(step for step in steps[:-1] if rng.random() > p_left_out), steps[-1]]
+        outcome = f"{'success' if has_won else 'failure'}, score "
+        outcome += "1.00" if has_won else f"{0.9 * rng.random():.2f}"
         text = prompts.transcript(
-            steps, outcome, first=played.first, thought=thought, n_words=n_words
+            steps[-n_steps:], outcome, first=played.first, thought=thought, n_words=n_words
         )
         transcripts.append(text)
         for noted in _KNOWN.findall(prompts.clip(thought, prompts.MAX_THOUGHT)):
             lessons += [f"When the directions say {item}" for item in noted.split(", ")]
+        lessons += shown
         if has_won:
-            lessons.append(ending_lesson(world))
+            lessons.append(ending_lesson(played.world))
     sample = Sample("distill")
     sample.add("system", prompts.DISTILL_SYSTEM)
     sample.add("user", prompts.distill_message(transcripts))
     text = "\n".join(f"- {line}." for line in dict.fromkeys(lessons)) or "- none"
     sample.answer([(text, 4.0, "lessons")])  # one reply, where an episode has dozens
     return sample
+
+
+def _cut(rng: random.Random, played: Played) -> int:
+    """Draw how many turns of an episode are shown: all, or up to where something is noted."""
+    noted = [i for i, turn in enumerate(played.turns, 1) if _KNOWN.search(turn.reply)]
+    if rng.random() < 0.5:
+        return len(played.turns)
+    return rng.choice(noted if noted and rng.random() < 0.8 else range(1, len(played.turns) + 1))
+
+
+def _lost(rng: random.Random, world: World) -> tuple[str, str]:
+    """Return a step that does to a thing what nobody asked for, and ends the game."""
+    law, name = rng.choice([*world.laws.values()]), rng.choice(world.needs).thing.name
+    said = law.participle if world.says_past else law.verb
+    seen = f"You {said} the {name}." if rng.random() < 0.7 else f"You burned the {name}!"
+    scored = f"You scored {world.score} out of a possible {world.max_score}, in 9 turns."
+    return f"{law.command} {name} with {law.instrument}", f"{seen}\n\n*** You lost! ***\n\n{scored}"
+
+
+def _shown_by(world: World, command: str, observation: str) -> list[str]:
+    """Return the lesson that a step shows to whoever reads it, if any."""
+    for law in world.laws.values():
+        said = law.participle if world.says_past else law.verb
+        name = command.removeprefix(f"{law.command} ").split(" with ")[0]
+        is_meant = command == f"{law.command} {name} with {law.instrument}"
+        if is_meant and observation.startswith(f"You {said} the {name}."):
+            return [prompts.lesson_line(law.situation, law.advice)]
+    return []
 
 
 _KNOWN = re.compile(r"(?:^| )know ([^;]*);")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from agentevo.backbones.seed.weights_file import FOLDER, sha256
+from agentevo.backbones.seed.weights_file import FOLDER
+from agentevo.files import sha256_of
 
 
 def ship(source: Path, target: Path = FOLDER) -> str:
@@ -24,7 +25,7 @@ def ship(source: Path, target: Path = FOLDER) -> str:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(source)
     tokenizer.model_max_length = plan["window"]  # no call that was trained on reads more
     tokenizer.save_pretrained(target)
-    digest = sha256(target / "model.safetensors")
+    digest = sha256_of(target / "model.safetensors")
     (target / "SHA256").write_text(f"{digest}  model.safetensors\n")
     if (source / "log.jsonl").exists():
         shutil.copy(source / "log.jsonl", target / "training.jsonl")

@@ -76,6 +76,11 @@ REFUSALS = [
     "I didn't understand that sentence.",
     "I only understood you as far as wanting to {command} the {name}.",
     "Nothing happens.",
+    "That would do no good.",
+    "It takes something else to {command} the {name}.",
+    "You would need the right thing for that.",
+    "The {name} stays as it is: this is of no use here.",
+    "What you have in mind calls for another place.",
 ]
 
 # How it answers when a product is used otherwise than it is made for.

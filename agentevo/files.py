@@ -1,0 +1,54 @@
+"""Files: what users write in one of their own, given as `path/to/file.py:name`, and hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+
+def from_file(name: str, error: type[Exception]) -> Any:
+    """Return what `path/to/file.py:name` names; the file is imported once per process.
+
+    Raises:
+        error: there is no such file, or it defines no such name.
+    """
+    text, _, attribute = name.rpartition(":")
+    path = Path(text).expanduser().resolve()
+    key = f"agentevo_file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    if key not in sys.modules:
+        spec = importlib.util.spec_from_file_location(key, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise error(f"there is no file {text!r}")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[key] = module  # dataclasses, pydantic and pickle look their own module up
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[key]
+            raise
+    found = vars(sys.modules[key])
+    if attribute not in found:
+        public = sorted(one for one in found if not one.startswith("_"))
+        near = get_close_matches(attribute, public, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ";"
+        raise error(f"{text} has no {attribute!r}{meant} There are: {', '.join(public) or 'none'}")
+    return found[attribute]
+
+
+def sha256_of(*paths: Path) -> str:
+    """Return the SHA-256 of files, one after the other, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def all_in(folder: Path) -> list[Path]:
+    """Return the files of a folder and of those below it, in a fixed order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
