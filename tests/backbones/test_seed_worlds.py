@@ -77,7 +77,9 @@ def test_what_is_to_be_distilled_was_noted_and_shown_in_the_transcript() -> None
         for situation, advice in prompts.parse_lessons(answer):
             if situation.startswith("the directions say"):
                 n_laws += 1
-                assert f"{situation.removeprefix('the directions say ')}: {advice}" in asked
+                tool, command = advice.removeprefix("use ").removesuffix(" it").split(" to ")
+                noted = f"{situation.removeprefix('the directions say ')}: {advice}" in asked
+                assert noted or re.search(rf"> {command} .+ with {tool}\nYou ", asked)
             else:
                 n_endings += 1
                 assert f" {situation.removeprefix('the ')}: {advice}.\nOutcome: success" in asked

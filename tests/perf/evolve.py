@@ -39,7 +39,15 @@ def main() -> None:
     print(f"{seconds / 60:.1f} minutes, peak {peak / 2**30:.2f} GB")
     write(
         f"evolve-{args.budget}",
-        {"minutes": seconds / 60, "peak_gb": peak / 2**30, "arms": report["arms"]},
+        {
+            "minutes": seconds / 60,
+            "peak_gb": peak / 2**30,
+            "arms": report["arms"],
+            "verdicts": [
+                [one["generation"], one["kind"], one["verdict"], one["evidence"]["reason"]]
+                for one in report["verdicts"]
+            ],
+        },
     )
 
 
