@@ -84,7 +84,7 @@ def test_what_is_to_be_distilled_was_noted_and_shown_in_the_transcript() -> None
                 n_endings += 1
                 assert f" {situation.removeprefix('the ')}: {advice}.\nOutcome: success" in asked
     assert n_laws > 5
-    assert n_endings > 10
+    assert n_endings > 5
 
 
 def test_the_player_says_of_what_it_takes_that_it_is_here_and_recovers_where_it_is_not() -> None:

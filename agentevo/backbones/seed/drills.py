@@ -360,5 +360,4 @@ def distilling(rng: random.Random) -> Sample:
     """Return a few steps of transcripts, and the lessons that they show."""
     sample = distill_sample(rng, rng.randint(1, 8))
     text = sample.branches[0].messages[0].text
-    p_other = 0.8 if text == "- none" else 0.0 if "the directions say" in text else 0.3
-    return distilling(rng) if rng.random() < p_other else sample
+    return distilling(rng) if text == "- none" and rng.random() < 0.8 else sample

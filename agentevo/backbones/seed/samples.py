@@ -210,7 +210,7 @@ def distill_sample(rng: random.Random, n_steps: int = MAX_STEPS) -> Sample:
     for _ in range(rng.choice([1, 1, 1, 2])):
         size = draw_size(rng)
         size = Size(min(size.n_rooms, 4), size.n_needs, rng.choice([size.p_step, 0.9]), size.p_done)
-        played = play(rng, size, rng.choice([None, 0.0, 0.0]))
+        played = play(rng, size, rng.choice([None, 0.0]))
         last = _cut(rng, played)
         has_won = played.world.won and last == len(played.turns)
         turns = zip(played.commands[:last], played.turns[:last], strict=True)
@@ -244,7 +244,7 @@ def distill_sample(rng: random.Random, n_steps: int = MAX_STEPS) -> Sample:
 def _cut(rng: random.Random, played: Played) -> int:
     """Draw how many turns of an episode are shown: all, or up to where something is noted."""
     noted = [i for i, turn in enumerate(played.turns, 1) if _KNOWN.search(turn.reply)]
-    if rng.random() < 0.5:
+    if rng.random() < 0.6:
         return len(played.turns)
     return rng.choice(noted if noted and rng.random() < 0.8 else range(1, len(played.turns) + 1))
 
