@@ -104,7 +104,7 @@ class WeightSettings(Settings):
     """Of LoRA."""
     lr: float = Field(1e-3, gt=0)
     n_epochs: float = Field(3, gt=0)
-    tokens_per_step: int = Field(8192, ge=256)
+    tokens_per_step: int = Field(2048, ge=256)
     replay_share: float = Field(0.3, ge=0, lt=1)
     """Share of the training traces that come from earlier generations."""
     max_traces: int = Field(120, ge=1)
@@ -148,15 +148,15 @@ class RunConfig(Settings):
 BUDGETS: dict[Budget, dict[str, Any]] = {
     "small": {
         "n_generations": 2,
-        "agent": {"max_steps": 60},
+        "agent": {"max_steps": 50},
         "acquisition": {"n_tasks_per_level": 4},
-        "weights": {"max_traces": 80, "max_turns": 400, "n_epochs": 2, "min_traces": 12},
+        "weights": {"max_traces": 80, "max_turns": 300, "n_epochs": 2, "min_traces": 12},
         "evaluation": {"n_gate_per_level": 2, "n_test_per_level": 5},
     },
     "medium": {
-        "n_generations": 4,
-        "acquisition": {"n_tasks_per_level": 16},
-        "weights": {"max_traces": 300, "max_turns": 5000},
+        "n_generations": 3,
+        "acquisition": {"n_tasks_per_level": 12},
+        "weights": {"max_traces": 300, "max_turns": 2000},
         "evaluation": {"n_gate_per_level": 6, "n_test_per_level": 10},
     },
     "large": {

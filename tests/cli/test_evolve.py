@@ -119,7 +119,7 @@ def test_a_run_whose_every_episode_broke_is_failed_and_plays_them_again(cli: CLI
 
 def test_a_recipe_goes_over_the_budget_and_the_user_over_both() -> None:
     assert settle().n_generations == 2
-    assert settle({"budget": "medium"}).n_generations == 4
+    assert settle({"budget": "medium"}).n_generations == 3
     assert settle({"budget": "medium", "recipe": "react"}).n_generations == 0
     mine = settle({"budget": "medium", "recipe": "react", "n_generations": 3}, {"seed": 5})
     assert (mine.n_generations, mine.seed, mine.memory.enabled) == (3, 5, False)
