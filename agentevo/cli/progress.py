@@ -38,10 +38,17 @@ class Progress:
     _n_won: int = 0
     _n_known: int = 0
     """Episodes of this run that the ledger had already."""
+    _training_since: float | None = None
+    _trained_s: float = 0.0
+    """Seconds of trainings that are over: they say nothing of how fast episodes are."""
 
     def take(self, news: News) -> None:
         """Take one piece of news in."""
         if news.kind == "phase":
+            now = time.monotonic()
+            if self._training_since is not None:
+                self._trained_s += now - self._training_since
+            self._training_since = now if news.text == "training" else None
             if (news.generation, news.text) != (self.generation, self.phase):
                 self._scores, self._n_won = [], 0
                 self._n_known += news.n_done if news.generation else 0
@@ -76,7 +83,12 @@ class Progress:
             n_left = self.n_all - self.n_done
         elif self.phase != "training":
             n_left = max(n_left, self.n_all - self.n_done)
-        return n_left * self.elapsed_s / self.n_played
+        played_s, training_s = self.elapsed_s - self._trained_s, 0.0
+        if self._training_since is not None:
+            gone_s = time.monotonic() - self._training_since
+            played_s -= gone_s
+            training_s = gone_s * (self.n_all - self.n_done) / self.n_done if self.n_done else 0.0
+        return n_left * played_s / self.n_played + training_s
 
     def success(self) -> tuple[int, int, Interval] | None:
         """Return won, played, and the rate, of this phase; None: nothing was played."""

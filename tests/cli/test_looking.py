@@ -179,4 +179,12 @@ def test_time_left_follows_from_the_rate() -> None:
     left = progress.left_s()
     assert left is not None
     assert 99 < left < 110, "50 more at 2 s each"
+    progress.take(News("phase", 1, "training"))
+    progress.take(News("training", 1, "loss 1", 1, 5))
+    assert progress._training_since is not None
+    progress._training_since -= 30.0
+    progress.began -= 30.0
+    left = progress.left_s()
+    assert left is not None
+    assert 99 + 120 < left < 110 + 125, "the same episodes, and four more steps at 30 s each"
     assert [clock(5), clock(65), clock(3700)] == ["5 s", "1:05 min", "1:01 h"]

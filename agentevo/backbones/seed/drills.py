@@ -340,13 +340,17 @@ def trying(rng: random.Random) -> Sample:
     said, command = expert.decide()
     if not expert.todo:
         return trying(rng)
-    for _ in range(rng.choice([1, 1, 1, 2, 3, 4, 5, 6])):
+    n_steps, until_found = rng.choice([1, 1, 1, 2, 3, 4, 5, 6]), rng.random() < 0.3
+    for i in range(1, 13):
         replied = "Thought:" + "".join(text for text, _ in said) + f".\nAction: {command}"
+        n_known = len(expert.guesses.known)
         observation = world.step(command)
         expert.observe(command, observation)
         if world.over or not expert.todo:
             return trying(rng)
         said, command = expert.decide()
+        if len(expert.guesses.known) > n_known if until_found else i == n_steps:
+            break
     sample = Sample("trying")
     sample.add("assistant", replied)
     sample.add("user", observation)

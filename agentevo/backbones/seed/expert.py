@@ -292,9 +292,8 @@ class Expert:
         verb = world.ending if self.told_ending else self.guesses.ending()
         if not verb:
             return [(" I do not know how it ends", "conclusion")], "look"
-        kind = "law told" if self.told_ending else "law guessed"
-        n_tried = len(self.guesses.tried_endings)
-        said: Pieces = [(f" guess {n_tried},", "found")] if n_tried else []
+        kind, n = "law told" if self.told_ending else "law guessed", len(self.guesses.tried_endings)
+        said: Pieces = [(f" guess {n},", "found")] if n else []
         said += [(f" {world.product} is ready:", "conclusion"), (f" {verb} it", kind)]
         return said, f"{verb} {world.product}"
 
@@ -360,6 +359,10 @@ class Expert:
             if not self.guesses.is_known(verb):
                 self.guesses.succeeded(use)
         elif not self.guesses.is_known(verb):
+            for number, (other, asked) in list(self.todo.items()):  # it may have done what is later
+                if other == name and self.world.laws[asked].participle in thing.states:
+                    del self.todo[number]
+                    self.guesses.known.setdefault(asked, use)
             self.guesses.failed()
         elif use.tool in words.TOOLS:  # it was not found
             self.is_stuck = True
