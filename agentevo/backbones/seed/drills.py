@@ -26,7 +26,7 @@ def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     if rng.random() < 0.02:
         return recall(rng, n_most)
     drills = [presence, reading, states, lists, after_survey, surroundings, exploring, trying]
-    return rng.choices([*drills, distilling], [13, 14, 20, 12, 10, 8, 9, 34, 20])[0](rng)
+    return rng.choices([*drills, distilling], [13, 14, 30, 12, 10, 8, 9, 34, 20])[0](rng)
 
 
 def recall(rng: random.Random, n_most: int) -> Sample:

@@ -130,18 +130,18 @@ def _made_up(rng: random.Random) -> str:
 
 
 def adjective(rng: random.Random) -> str:
-    """Return an adjective; one in eight is made up, with a hyphen or without."""
-    if rng.random() < 0.88:
+    """Return an adjective; one in five is made up, with a hyphen or without."""
+    if rng.random() < 0.8:
         return rng.choice(ADJECTIVES)
     ending = rng.choice(["", f"-{rng.choice(NOUNS)}", f"-{_made_up(rng)}"])
     return _made_up(rng) + ending
 
 
 def name_of_thing(rng: random.Random) -> str:
-    """Return a name of one to three words; more than one noun in four is made up."""
+    """Return a name of one to three words; two nouns in five are made up."""
 
     def noun() -> str:
-        if rng.random() < 0.28:
+        if rng.random() < 0.4:
             return _made_up(rng)
         return rng.choice(NOUNS)
 
