@@ -143,7 +143,7 @@ async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
                 lesson,
                 who=f"generation {generation}",
                 why="harmful, as its credit shows",
-                key=f"retire/{generation}/{lesson}/again",
+                key=f"retire/{generation}/{lesson}/{run.memory().version}",
             )
         return {}
     return {"incumbent": promote(run, generation, "memory", new)}

@@ -13,15 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from langgraph.runtime import Runtime
 
 from agentevo import benchmarks
 from agentevo.benchmarks import Task
 from agentevo.config import RunConfig, make
-from agentevo.cycle import News, outcomes_of
+from agentevo.cycle import Cycle, News, outcomes_of
 from agentevo.evaluation.evaluate import Arm
-from agentevo.evolution import evolve
+from agentevo.evolution import evolve, judge_memory
 from agentevo.experience import Trajectory
 from agentevo.ledger import Ledger
+from agentevo.memory import Lesson, Provenance
 from agentevo.run import Run, RunError
 
 WORLDS = Path(__file__).parent / "worlds.py"
@@ -190,11 +192,33 @@ def test_a_generation_that_a_rollback_interrupted_is_closed_with_what_was_named(
     run.close()
 
 
+def test_a_lesson_shown_to_be_harmful_stays_retired_where_the_new_ones_are_refused(
+    tmp_path: Path,
+) -> None:
+    run = Run.start(tmp_path / "run", settings())
+    memory, source = run.memory(), (Provenance("tests", ("t",)),)
+    old = memory.insert([Lesson("it rains", "run", run.scope, source)], who="a", why="b")[0].lesson
+    before = memory.version
+    memory.retire(old.id, who="a", why="harmful")
+    new = memory.insert([Lesson("it is dry", "sit", run.scope, source)], who="a", why="b")[0].lesson
+    update = {"version_before": before, "version_after": memory.version, "retired": [old.id]}
+    run.ledger.add_update(run.id, 1, "memory", update)
+    run.ledger.add_verdict(run.id, 1, "memory", "reject", {"reason": "worse"})
+    cycle = Cycle(run, run.benchmark(), lambda news: None)
+    for _ in range(2):  # as when the run was killed right after it
+        asyncio.run(
+            judge_memory({"generation": 1, "incumbent": Arm(before, "")}, Runtime(context=cycle))
+        )
+        found = {one.id: one.status for one in memory.lessons}
+        assert found == {old.id: "retired", new.id: "pending"}
+    run.close()
+
+
 CHILD = """
 import asyncio, sys
 from pathlib import Path
 from agentevo.config import RunConfig
-from agentevo.evolution import evolve
+from agentevo.evolution import evolve, judge_memory
 from agentevo.run import Run
 run = Run.start(Path(sys.argv[1]), RunConfig.model_validate_json(sys.argv[2]))
 asyncio.run(evolve(run, lambda news: print(news.kind, flush=True)))
