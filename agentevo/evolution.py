@@ -264,6 +264,9 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
         generation = len(outcomes) + 1
         if run.ledger.finished(run.id, generation=generation, purpose="acquisition"):
             # it was begun with another pair: what it came to is what the rollback named
+            if run.ledger.get_update(run.id, generation, "drafts"):  # some may be written already
+                version = incumbent.memory_version
+                run.memory().revert(version, who="rollback", why="not judged")
             run.ledger.add_update(run.id, generation, "outcome", asdict(incumbent))
             outcomes = run.ledger.updates(run.id, kind="outcome")
     state: State = {"generation": len(outcomes) + 1, "incumbent": incumbent}

@@ -5,13 +5,17 @@ function that returns one and takes its options as keywords. Nothing is imported
 """
 
 import difflib
+import importlib.util
+import sys
 from collections.abc import Iterable
+from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
 
 from agentevo.benchmarks.benchmark import Benchmark
 from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.task import JSON
-from agentevo.files import from_file
 
 GROUP = "agentevo.benchmarks"
 
@@ -40,7 +44,7 @@ def load(name: str, **options: JSON) -> Benchmark:
             what was found is no benchmark.
     """
     if ".py:" in name:
-        found = from_file(name, BenchmarkError)
+        found = _from_file(name)
     else:
         known = _entry_points()
         if name not in known:
@@ -68,6 +72,36 @@ def _from_entry_point(point: EntryPoint) -> object:
     except (ImportError, AttributeError) as error:
         raise BenchmarkError(f"benchmark {point.name!r} cannot be loaded: {error}") from error
     return found
+
+
+def _from_file(name: str) -> object:
+    text, _, attribute = name.rpartition(":")
+    path = Path(text).expanduser().resolve()
+    if not path.is_file():
+        raise BenchmarkError(f"no file {text!r} for the benchmark {name!r}")
+    module = _import_file(path)
+    if not hasattr(module, attribute):
+        public = [key for key in vars(module) if not key.startswith("_")]
+        raise BenchmarkError(f"{text} has no {attribute!r}{_suggest(attribute, public)}")
+    return getattr(module, attribute)
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file under a name of its own, once per process."""
+    key = f"agentevo_benchmark_{sha256(str(path).encode()).hexdigest()[:12]}"
+    if key in sys.modules:
+        return sys.modules[key]
+    spec = importlib.util.spec_from_file_location(key, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module  # dataclasses and pickle look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[key]
+        raise
+    return module
 
 
 def _build(name: str, found: object, options: dict[str, JSON]) -> Benchmark:

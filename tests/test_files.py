@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agentevo import tools
 from agentevo.cli.errors import line_of
 from agentevo.files import all_in, from_file, sha256_of
 
@@ -42,6 +43,28 @@ def test_a_file_that_breaks_is_read_again_after_it_was_mended(tmp_path: Path) ->
         from_file(f"{file}:answer", ValueError)
     file.write_text("answer = 42  # it takes more than one attempt")
     assert from_file(f"{file}:answer", ValueError) == 42
+
+
+TOOL = """
+from __future__ import annotations
+from pydantic import BaseModel
+from agentevo.tools import tool
+
+class Asked(BaseModel):
+    value: int = 0
+
+@tool
+def double(n: int) -> int:
+    \"\"\"Double a number.\"\"\"
+    return 2 * Asked(value=n).value
+"""
+
+
+def test_a_tool_of_a_file_of_ones_own_is_found_and_called(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(TOOL)
+    assert tools.load(f"{tmp_path}/mine.py:double").invoke({"n": 21}) == 42
+    with pytest.raises(tools.ToolError, match="there is no file"):
+        tools.load(f"{tmp_path}/yours.py:double")
 
 
 def test_a_hash_tells_of_any_change_in_a_folder(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from difflib import get_close_matches
+from hashlib import sha256
 from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
 
 from langchain_core.tools import BaseTool
-
-from agentevo.files import from_file
 
 GROUP = "agentevo.tools"
 
@@ -29,7 +32,10 @@ def load(name: str) -> BaseTool:
     """
     found: object
     if ".py:" in name:
-        found = from_file(name, ToolError)
+        path, _, attribute = name.rpartition(":")
+        found = getattr(_module(Path(path).expanduser().resolve()), attribute, None)
+        if found is None:
+            raise ToolError(f"{path} defines no {attribute!r}")
     else:
         points = {point.name: point for point in entry_points(group=GROUP)}
         if name not in points:
@@ -41,3 +47,21 @@ def load(name: str) -> BaseTool:
     if not isinstance(found, BaseTool):
         raise ToolError(f"{name} is no tool: decorate the function with agentevo.tools.tool")
     return found
+
+
+def _module(path: Path) -> ModuleType:
+    """Import a file under a name of its own, once per process."""
+    key = f"agentevo_tool_{sha256(str(path).encode()).hexdigest()[:12]}"
+    if key in sys.modules:
+        return sys.modules[key]
+    spec = importlib.util.spec_from_file_location(key, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ToolError(f"there is no file {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module  # where a tool's arguments have types, they are looked up in it
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[key]
+        raise
+    return module

@@ -171,7 +171,7 @@ def _trajectories(
         observation = state.get("observation")
         add(
             steps=() if told else state.get("steps", ()), ending="error",
-            score=observation.score if observation else 0.0,
+            score=observation.score if observation and not told else 0.0,
             best=0.0 if told else state.get("best_score", 0.0), success=False,
             recollection=Recollection() if told else state.get("recollection", Recollection()),
             reflections=state.get("reflections", ()),

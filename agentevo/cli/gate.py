@@ -126,15 +126,18 @@ async def _against_itself(cycle: Cycle, n_repeats: int) -> FalsePromotions:
     await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=made, workers=2)
     player = replace(run.player(arm), temperature=temperature)
     repeats = []
+    arms = [f"{arm.name}#{seed}" for seed in range(1, n_repeats + 1)]
+    known = [key for one in arms for key in run.ledger.finished(run.id, purpose="gate-aa", arm=one)]
+    n_all, name = n_repeats * len(tasks), "gate of the pair against itself"
+    phase = Phase(cycle, 0, name, n_all, len(known))
     for seed in range(1, n_repeats + 1):
-        phase = Phase(cycle, 0, f"repeat {seed} of {n_repeats}", len(tasks))
         episodes = await evaluate(
             run.ledger, run.id, arm, player, cycle.benchmark, tasks, purpose="gate-aa",
             generation=0, n_at_once=run.config.agent.n_at_once, record=phase.record,
             seed=seed,
         )  # fmt: skip
-        phase.end()
         repeats.append([Outcome(one.task_id, 0, one.score, one.success) for one in episodes])
+    phase.end()
     return false_promotion_rate(repeats, _settings(run))
 
 

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from agentevo.backbones.backbone import Backbone, BackboneError
 from agentevo.config import RefinementSettings
@@ -25,6 +25,7 @@ from agentevo.memory import Lesson, LessonError, Provenance
 
 PROMPT_HASH = hashlib.sha256(prompts.DISTILL_SYSTEM.encode()).hexdigest()[:12]
 MAX_REPLY_TOKENS = 300
+N_AT_ONCE = 32  # calls
 MAX_SHARE = 0.5  # of the backbone's window that one batch's transcripts may fill
 MAX_GROUPS = 4  # of a batch: all of its episodes stand as the sources of what is read from it
 
@@ -109,23 +110,19 @@ async def distill(
     """
     room = int(MAX_SHARE * backbone.window)
     batches = _batches(group(trajectories, settings.lessons_from), room, backbone, settings)
-    chats = [
-        backbone.chat(episode=f"distill/{i % 32}", temperature=0.0, max_tokens=MAX_REPLY_TOKENS)
-        for i in range(len(batches))
-    ]
+    at_once = asyncio.Semaphore(N_AT_ONCE)  # a call's time begins when it is its turn
+
+    async def read(i: int, texts: Sequence[str]) -> AIMessage:
+        asked = [
+            SystemMessage(prompts.DISTILL_SYSTEM), HumanMessage(prompts.distill_message(texts))
+        ]  # fmt: skip
+        name = f"distill/{i % N_AT_ONCE}"
+        chat = backbone.chat(episode=name, temperature=0.0, max_tokens=MAX_REPLY_TOKENS)
+        async with at_once:
+            return await asyncio.wait_for(chat.ainvoke(asked), timeout_s)
+
     replies = await asyncio.gather(
-        *(
-            asyncio.wait_for(
-                chat.ainvoke(
-                    [
-                        SystemMessage(prompts.DISTILL_SYSTEM),
-                        HumanMessage(prompts.distill_message([text for _, text in batch])),
-                    ]
-                ),
-                timeout_s,
-            )
-            for chat, batch in zip(chats, batches, strict=True)
-        ),
+        *(read(i, [text for _, text in batch]) for i, batch in enumerate(batches)),
         return_exceptions=True,
     )
     sources: dict[tuple[str, str], list[str]] = defaultdict(list)

@@ -43,6 +43,8 @@ def main() -> None:
             "minutes": seconds / 60,
             "peak_gb": peak / 2**30,
             "arms": report["arms"],
+            "curve": report["curve"],
+            "lessons": [[one["text"], one["status"]] for one in report["lessons"]["shown"]],
             "verdicts": [
                 [one["generation"], one["kind"], one["verdict"], one["evidence"]["reason"]]
                 for one in report["verdicts"]
