@@ -17,6 +17,7 @@ from agentevo import recipes
 from agentevo.config import BUDGETS, Budget, ConfigError, RunConfig, make, merge
 
 if TYPE_CHECKING:
+    from agentevo.benchmarks import Benchmark
     from agentevo.cycle import News
     from agentevo.experience import Trajectory
     from agentevo.ledger import RunStatus
@@ -56,6 +57,8 @@ def evolve(
 ) -> Run:
     """Evolve an agent on a benchmark, compare the four arms, and write the report.
 
+    Where an event loop runs already, as in a notebook, it is `await aevolve(...)`.
+
     Args:
         benchmark: a registered name, or `path/to/file.py:name`.
         backbone: the model that acts.
@@ -66,15 +69,44 @@ def evolve(
         **settings: any other settings, such as `n_generations=1` or `memory={"n_lessons": 4}`.
 
     Returns:
-        The finished run, open for reading; close it after use.
+        The finished run, open for reading; close it after use. `report_of(run)` is the path of
+        its report, `agentevo.evaluation.report.arms_table(run)` the table of its arms.
+
+    Raises:
+        RuntimeError: an event loop runs already.
     """
     said = {"benchmark": benchmark, "backbone": backbone, "recipe": recipe, "budget": budget}
-    run = begin(settle(said, settings), name)
     try:
-        asyncio.run(carry_out(run, tell or (lambda news: None)))
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(aevolve(name=name, tell=tell, **said, **settings))
+    raise RuntimeError("an event loop runs already, as in a notebook: await aevolve(...) instead")
+
+
+async def aevolve(*, name: str | None = None, tell: Tell | None = None, **settings: object) -> Run:
+    """Do what `evolve` does, where an event loop runs already."""
+    run = begin(settle(settings), name)
+    try:
+        await carry_out(run, tell or (lambda news: None))
     finally:
         run.close()
     return type(run).open(run.folder)
+
+
+def _located(value: Any) -> Any:
+    """Return settings whose files have whole paths: a run may go on from any folder."""
+    if isinstance(value, dict):
+        return {key: _located(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_located(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    file, sign, name = value.rpartition(".py:")
+    if sign and Path(f"{file}.py").expanduser().is_file():
+        return f"{Path(f'{file}.py').expanduser().resolve()}:{name}"
+    if value.startswith("local:") and Path(value[6:]).is_dir():
+        return f"local:{Path(value[6:]).resolve()}"
+    return value
 
 
 def begin(config: RunConfig, name: str | None = None) -> Run:
@@ -89,8 +121,10 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
     from agentevo import benchmarks, tools
     from agentevo.run import Run, check_levels, new_folder
 
-    check_levels(benchmarks.load(config.benchmark), config.levels)
-    _check_strategies(config)
+    config = make(_located(config.model_dump()))
+    benchmark = benchmarks.load(config.benchmark)
+    check_levels(benchmark, config.levels)
+    _check_strategies(config, benchmark)
     for tool in config.agent.tools:
         tools.load(tool)
     folder = new_folder(config, name)
@@ -108,14 +142,20 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
     return run
 
 
-def _check_strategies(config: RunConfig) -> None:
-    """Raise ConfigError where a strategy is unknown, before anything is played."""
+def _check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
+    """Raise ConfigError where a strategy is unknown or runs out, before anything is played."""
     from agentevo.acquisition.tasks import chooser
     from agentevo.refinement import filters
     from agentevo.strategies import find
     from agentevo.updating.in_weights import trainer
 
-    chooser(config.acquisition.tasks)
+    choose, n = chooser(config.acquisition.tasks), config.acquisition.n_tasks_per_level
+    for generation in range(1, config.n_generations + 1):
+        if not choose(benchmark, n, generation, config.levels):
+            raise ConfigError(
+                f"{config.benchmark} has no training tasks for generation {generation}: set "
+                "acquisition.tasks to repeated, or take fewer generations or tasks a level"
+            )
     for name in config.refinement.filters:
         find("refinement.filters", name, filters.STRATEGIES)
     if config.weights.trainer != "none":

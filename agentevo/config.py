@@ -24,7 +24,7 @@ class ConfigError(Exception):
 class Settings(BaseModel):
     """A component's settings: frozen, and strict about names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class AgentSettings(Settings):
@@ -196,22 +196,37 @@ def make(*layers: Mapping[str, Any]) -> RunConfig:
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "model_type":
+        return f"{path} is a group of settings: set one of them, such as {_one_of(path)}"
     if first["type"] != "extra_forbidden":
-        return f"{path}: {first['msg']} (got {first['input']!r})"
-    near = get_close_matches(path, known_keys(), n=1, cutoff=0.4)
+        hint = '; write a list: ["...", "..."]' if first["type"] == "tuple_type" else ""
+        return f"{path}: {first['msg']} (got {first['input']!r}){hint}"
+    near = get_close_matches(path, list(known_keys()), n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"there is no setting {path!r}{hint}"
 
 
-def known_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
-    """Return every setting by its dotted name."""
-    keys = []
+def _one_of(group: str) -> str:
+    return next((key for key in known_keys() if key.startswith(f"{group}.")), group)
+
+
+def checked(settings: Mapping[str, Any], path: Path) -> None:
+    """Raise ConfigError, which names the file, where its settings are not allowed."""
+    try:
+        make(settings)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def known_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> dict[str, str]:
+    """Return every setting by its dotted name, with what it means."""
+    keys: dict[str, str] = {}
     for name, info in model.model_fields.items():
         kind = info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            keys += known_keys(kind, f"{prefix}{name}.")
+            keys |= known_keys(kind, f"{prefix}{name}.")
         else:
-            keys.append(f"{prefix}{name}")
+            keys[f"{prefix}{name}"] = " ".join((info.description or "").split())
     return keys
 
 
@@ -247,5 +262,5 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of the text or its encoding
         raise ConfigError(f"{path} is no TOML: {error}") from None

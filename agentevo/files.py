@@ -27,15 +27,19 @@ def from_file(name: str, error: type[Exception]) -> Any:
         sys.modules[key] = module  # dataclasses, pydantic and pickle look their own module up
         try:
             spec.loader.exec_module(module)
-        except BaseException:
+        except BaseException as cause:
             del sys.modules[key]
-            raise
+            if not isinstance(cause, Exception):
+                raise
+            why = f"{type(cause).__name__}: {cause}"
+            raise error(f"{text} cannot be imported: {why}") from cause
     found = vars(sys.modules[key])
     if attribute not in found:
         public = sorted(one for one in found if not one.startswith("_"))
         near = get_close_matches(attribute, public, n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ";"
-        raise error(f"{text} has no {attribute!r}{meant} There are: {', '.join(public) or 'none'}")
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        known = ", ".join(public) or "none"
+        raise error(f"{text} has no {attribute!r}{meant} (known: {known})")
     return found[attribute]
 
 

@@ -21,6 +21,7 @@ from agentevo.config import ConfigError, RunConfig, make
 from agentevo.evaluation.evaluate import Arm
 from agentevo.ledger import Ledger, LedgerError
 from agentevo.memory import take_snapshot
+from agentevo.strategies import hint
 
 if TYPE_CHECKING:
     from agentevo.backbones import Backbone
@@ -43,6 +44,8 @@ def folder_of(run: str | Path) -> Path:
     Raises:
         RunError: there is none; the message names those that are.
     """
+    if not str(run):
+        raise RunError("a run's name is empty")
     path = Path(run)
     for folder in (path, home() / "runs" / str(run)):
         if (folder / "ledger.db").exists():
@@ -50,7 +53,7 @@ def folder_of(run: str | Path) -> Path:
     if path.is_dir():
         raise RunError(f"{path} is no run: it has no ledger.db")
     known = sorted(p.parent.name for p in (home() / "runs").glob("*/ledger.db"))
-    raise RunError(f"there is no run {str(run)!r} (known: {', '.join(known) or 'none'})")
+    raise RunError(f"there is no run {str(run)!r}{hint(str(run), known)}")
 
 
 def new_folder(config: RunConfig, name: str | None) -> Path:
@@ -61,8 +64,8 @@ def new_folder(config: RunConfig, name: str | None) -> Path:
     """
     runs = home() / "runs"
     if name is not None:
-        if not re.fullmatch(r"[\w.-]+", name):
-            raise RunError(f"{name!r} is no name for a run: letters, digits, '.', '-' and '_'")
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise RunError(f"{name!r} is no name for a run: a letter or digit, then also '.', '-'")
         if (runs / name).exists():
             raise RunError(f"there is a run {name!r} already: resume it, or take another name")
         return runs / name
@@ -123,8 +126,13 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, where: str | Path, *, write: bool = False) -> Run:
+    def open(cls, where: str | Path, *, write: bool = False, to_play: bool = True) -> Run:
         """Open a run that is there.
+
+        Args:
+            where: its name or folder.
+            write: False: only to look at it.
+            to_play: of what writes, whether it plays; then all must be as it was.
 
         Raises:
             RunError: it is not there, or its settings are of another version.
@@ -148,11 +156,12 @@ class Run:
             raise RunError(
                 f"run {folder.name} has settings of another version of agentevo: {error}"
             ) from None
-        if write and kept.fingerprint != fingerprint(config):
+        if write and to_play and kept.fingerprint != fingerprint(config):
             ledger.close()
             raise RunError(
                 f"run {folder.name} was made with another version of agentevo, of the benchmark "
-                "or of the backbone: what it would do now cannot be compared with what it did"
+                "or of the backbone: what it would do now cannot be compared with what it did; "
+                "it can be looked at, and a new run can be begun"
             )
         return cls(folder, config, ledger)
 

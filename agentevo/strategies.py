@@ -30,6 +30,8 @@ def find(slot: str, name: str, ours: Mapping[str, T]) -> T:
         return ours[name]
     if ".py:" in name:
         return from_file(name, ConfigError)  # type: ignore[no-any-return]
+    if name.endswith(".py"):
+        raise ConfigError(f"{slot}: {name} is a file: write {name}:NAME, a name that it defines")
     plugins = {p.name.removeprefix(f"{slot}:"): p for p in entry_points(group=GROUP)
                if p.name.startswith(f"{slot}:")}  # fmt: skip
     if name in plugins:
@@ -42,4 +44,4 @@ def hint(name: str, known: Sequence[str]) -> str:
     """Return what to add to a message on an unknown name: the nearest known one, and all."""
     near = get_close_matches(name, known, n=1)
     meant = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{meant} (known: {', '.join(known)})"
+    return f"{meant} (known: {', '.join(known) or 'none'})"

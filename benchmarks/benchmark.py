@@ -49,6 +49,10 @@ class Benchmark(Protocol):
         """Return tasks number `start` to `start + n_per_level - 1` of each level.
 
         Cheap and always the same. Levels alternate, so that any head of the list is balanced.
+        A level that has no more tasks gives fewer, or none.
+
+        Raises:
+            BenchmarkError: there is no such level (where any is refused).
         """
 
     def prepare(
@@ -67,3 +71,9 @@ class Benchmark(Protocol):
 
         Found in an environment of its own: nothing of it reaches the one an agent plays in.
         """
+
+
+def absent(found: object, protocol: type) -> list[str]:
+    """Return the names that a protocol asks for and an object does not have."""
+    asked = sorted(name for name in vars(protocol) if not name.startswith("_"))
+    return [name for name in asked if not hasattr(found, name)]

@@ -9,8 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
-from agentevo.benchmarks.benchmark import Benchmark
-from agentevo.benchmarks.task import SPLITS, Observation, Task
+from agentevo.benchmarks.benchmark import Benchmark, absent
+from agentevo.benchmarks.task import SPLITS, Environment, Observation, Task
 
 _IDLE = "look"
 _N_COMPARED = 50
@@ -33,14 +33,21 @@ def check(
 ) -> list[Finding]:
     """Return one finding per check, first of the benchmark, then of sample tasks.
 
-    The tasks are the first `n_per_level` of each level, the splits taken in turn. A check that
-    raises is a finding too: a plugin's fault must not hide the others'.
+    The tasks are the first `n_per_level` of each level, the splits taken in turn, and each split
+    at least once. A check that raises is a finding too: a plugin's fault must not hide the others'.
     """
+    rules = _OF_BENCHMARKS | {
+        "every level has tasks": partial(_has_tasks, levels=levels),
+        "tasks can be prepared": partial(_prepares, n_per_level=n_per_level, levels=levels),
+    }
     findings = [
-        _finding(name, benchmark.name, partial(rule, benchmark))
-        for name, rule in _OF_BENCHMARKS.items()
+        _finding(name, benchmark.name, partial(rule, benchmark)) for name, rule in rules.items()
     ]
-    for task in _sample(benchmark, n_per_level, levels):
+    try:
+        tasks = _sample(benchmark, n_per_level, levels)
+    except Exception:  # found above
+        tasks = []
+    for task in tasks:
         findings += [
             _finding(name, task.id, partial(rule, benchmark, task))
             for name, rule in _OF_TASKS.items()
@@ -49,8 +56,14 @@ def check(
 
 
 def _sample(benchmark: Benchmark, n_per_level: int, levels: Sequence[int] | None) -> list[Task]:
-    by_split = [benchmark.tasks(split, n_per_level, levels=levels) for split in SPLITS]
-    return [rows[i % len(rows)] for i, rows in enumerate(zip(*by_split, strict=True))]
+    found = [benchmark.tasks(split, n_per_level, levels=levels) for split in SPLITS]
+    by_split = [rows for rows in found if rows]
+    if not by_split:
+        return []
+    places = (by_split[i % len(by_split)][i:] for i in range(max(map(len, by_split))))
+    chosen = [rest[0] for rest in places if rest]
+    there = {task.split for task in chosen}
+    return [*chosen, *(rows[0] for rows in by_split if rows[0].split not in there)]
 
 
 def _finding(name: str, subject: str, rule: Callable[[], str | None]) -> Finding:
@@ -94,6 +107,49 @@ def _keeps_splits_apart(benchmark: Benchmark) -> str | None:
                     return f"{task.id} is the same as {seen[key]}"
                 seen[key] = task.id
     return None
+
+
+def _has_tasks(benchmark: Benchmark, *, levels: Sequence[int] | None) -> str | None:
+    wanted = set(benchmark.levels if levels is None else levels)
+    for split in SPLITS:
+        there = {task.difficulty for task in benchmark.tasks(split, 1, levels=levels)}
+        if missing := wanted - there:
+            return f"{split}: no task of level {', '.join(map(str, sorted(missing)))}"
+        if foreign := there - wanted:
+            return f"{split}: tasks of level {', '.join(map(str, sorted(foreign)))}, not asked for"
+    return None
+
+
+def _prepares(
+    benchmark: Benchmark, *, n_per_level: int, levels: Sequence[int] | None
+) -> str | None:
+    tasks = _sample(benchmark, n_per_level, levels)
+    benchmark.prepare(tasks)
+    benchmark.prepare(tasks)
+    return None
+
+
+def _is_an_environment(benchmark: Benchmark, task: Task) -> str | None:
+    from langchain_core.tools import BaseTool
+
+    with closing(benchmark.open(task)) as environment:
+        if missing := absent(environment, Environment):
+            return f"the environment has no {', '.join(missing)}"
+        if any(not isinstance(tool, BaseTool) for tool in environment.tools):
+            return "a tool of the environment is no langchain_core.tools.BaseTool"
+        observation = environment.reset()
+        for _ in range(benchmark.max_steps(task)):
+            if not isinstance(observation.text, str):
+                return f"an observation's text is {observation.text!r}"
+            if observation.done:
+                break
+            observation = environment.step(_IDLE)
+        try:
+            environment.step(_IDLE)
+        except RuntimeError:
+            environment.close()  # and once more at the end: harmless
+            return None
+    return "a step after the end of the episode raises no RuntimeError"
 
 
 def _is_won_by_gold(benchmark: Benchmark, task: Task) -> str | None:
@@ -187,6 +243,7 @@ _OF_BENCHMARKS: dict[str, Callable[[Benchmark], str | None]] = {
     "splits are disjoint": _keeps_splits_apart,
 }
 _OF_TASKS: dict[str, Callable[[Benchmark, Task], str | None]] = {
+    "environment is whole": _is_an_environment,
     "gold wins": _is_won_by_gold,
     "idling does not win": _is_not_won_by_idling,
     "reset is deterministic": _resets_alike,

@@ -6,6 +6,7 @@ function that returns one and takes its options as keywords. Nothing is imported
 
 import difflib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterable
 from hashlib import sha256
@@ -13,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
-from agentevo.benchmarks.benchmark import Benchmark
+from agentevo.benchmarks.benchmark import Benchmark, absent
 from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.task import JSON
 
@@ -47,6 +48,8 @@ def load(name: str, **options: JSON) -> Benchmark:
         found = _from_file(name)
     else:
         known = _entry_points()
+        if name.endswith(".py"):
+            raise BenchmarkError(f"{name} is a file: write {name}:NAME, a name that it defines")
         if name not in known:
             raise BenchmarkError(f"unknown benchmark {name!r}{_suggest(name, known)}")
         found = _from_entry_point(known[name])
@@ -98,9 +101,12 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[key] = module  # dataclasses and pickle look their own module up
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[key]
-        raise
+        if not isinstance(error, Exception):
+            raise
+        why = f"{type(error).__name__}: {error}"
+        raise BenchmarkError(f"{path} cannot be imported: {why}") from error
     return module
 
 
@@ -110,20 +116,24 @@ def _build(name: str, found: object, options: dict[str, JSON]) -> Benchmark:
             raise BenchmarkError(f"benchmark {name!r} takes no options, got {', '.join(options)}")
         return found
     if not callable(found):
-        raise BenchmarkError(f"{name!r} is a {type(found).__name__}, not a benchmark")
+        raise BenchmarkError(_no_benchmark(name, found))
     try:
-        built: object = found(**options)
+        inspect.signature(found).bind(**options)
     except TypeError as error:
-        if not options:
-            raise
-        raise BenchmarkError(f"benchmark {name!r}: {error}") from error
+        raise BenchmarkError(f"benchmark {name!r} cannot be made: {error}") from error
+    built: object = found(**options)
     if not isinstance(built, Benchmark):
-        raise BenchmarkError(f"{name!r} returned a {type(built).__name__}, not a benchmark")
+        raise BenchmarkError(_no_benchmark(name, built))
     return built
+
+
+def _no_benchmark(name: str, found: object) -> str:
+    lacks = ", ".join(absent(found, Benchmark))
+    return f"{name!r} gives a {type(found).__name__}, which is no benchmark: it has no {lacks}"
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
-    return f"{hint} There are: {', '.join(choices) or 'none'}"
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{hint} (known: {', '.join(choices) or 'none'})"

@@ -3,9 +3,14 @@
 Values only, and the one protocol an episode talks to. Where tasks come from is in benchmark.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 Split = Literal["train", "validation", "test"]
@@ -57,8 +62,8 @@ class Environment(Protocol):
     """One episode of one task. Synchronous, and safe to call from any one thread at a time."""
 
     @property
-    def tools(self) -> Sequence[Callable[..., object]]:
-        """Tools bound to this episode's state; mostly none."""
+    def tools(self) -> Sequence[BaseTool]:
+        """LangChain tools bound to this episode's state; mostly none."""
 
     def reset(self) -> Observation:
         """Begin, or begin again; the same task gives the same first observation."""

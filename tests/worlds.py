@@ -34,8 +34,11 @@ class Box:
         return Observation(f"A box number {self.task.seed}, with a lever and a button.")
 
     def step(self, action: str) -> Observation:
+        if self.n >= 2:
+            raise RuntimeError("the box is done with")
         self.n += 1
         if action == RULE:
+            self.n = 2
             return Observation("The box opens.", 1.0, terminated=True, score=1.0, success=True)
         return Observation("Nothing moves.", terminated=self.n >= 2)
 

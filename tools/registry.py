@@ -36,6 +36,8 @@ def load(name: str) -> BaseTool:
         found = getattr(_module(Path(path).expanduser().resolve()), attribute, None)
         if found is None:
             raise ToolError(f"{path} defines no {attribute!r}")
+    elif name.endswith(".py"):
+        raise ToolError(f"{name} is a file: write {name}:NAME, a name that it defines")
     else:
         points = {point.name: point for point in entry_points(group=GROUP)}
         if name not in points:
@@ -61,7 +63,10 @@ def _module(path: Path) -> ModuleType:
     sys.modules[key] = module  # where a tool's arguments have types, they are looked up in it
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[key]
-        raise
+        if not isinstance(error, Exception):
+            raise
+        why = f"{type(error).__name__}: {error}"
+        raise ToolError(f"{path} cannot be imported: {why}") from error
     return module

@@ -306,8 +306,7 @@ def _said(before: Observation, text: str) -> Observation:
 
 
 def _tools(episode: Episode) -> list[BaseTool]:
-    own: Sequence[object] = episode.environment.tools
-    return [*episode.tools, *(one for one in own if isinstance(one, BaseTool))]
+    return [*episode.tools, *episode.environment.tools]
 
 
 def build() -> CompiledStateGraph[State, Episode, State, State]:

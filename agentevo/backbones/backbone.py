@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from langchain_core.language_models import BaseChatModel
 
@@ -12,6 +12,7 @@ class BackboneError(Exception):
     """A backbone that cannot be used as it was asked for; the user can mend it."""
 
 
+@runtime_checkable
 class Backbone(Protocol):
     """A model that acts, and that is trained where its weights are at hand."""
 

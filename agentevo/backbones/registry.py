@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -38,7 +39,9 @@ OURS: dict[str, tuple[Callable[[str, int], Backbone], str]] = {
 def names() -> dict[str, str]:
     """Return every known kind of backbone with a line on it."""
     plugins = {point.name: f"from {point.value}" for point in entry_points(group=GROUP)}
-    return {name: text for name, (_, text) in OURS.items()} | plugins
+    ours = {name: text for name, (_, text) in OURS.items()}
+    file = {"file.py:name": "a function of yours, of (rest, n_slots), that returns a Backbone"}
+    return ours | plugins | file
 
 
 def load(name: str, *, n_slots: int = 32) -> Backbone:
@@ -53,7 +56,9 @@ def load(name: str, *, n_slots: int = 32) -> Backbone:
         BackboneError: there is no such backbone, or it cannot be loaded.
     """
     if ".py:" in name:
-        return from_file(name, BackboneError)("", n_slots)  # type: ignore[no-any-return]
+        return _called(name, from_file(name, BackboneError), n_slots)
+    if name.endswith(".py"):
+        raise BackboneError(f"{name} is a file: write {name}:NAME, a name that it defines")
     kind, _, rest = name.partition(":")
     if kind in OURS:
         return OURS[kind][0](rest, n_slots)
@@ -62,3 +67,18 @@ def load(name: str, *, n_slots: int = 32) -> Backbone:
         return points[kind].load()(rest, n_slots)  # type: ignore[no-any-return]
     known = sorted([*OURS, *points])
     raise BackboneError(f"there is no backbone {name!r}{hint(kind, known)}")
+
+
+def _called(name: str, found: object, n_slots: int) -> Backbone:
+    """Return the backbone that a file's function gives."""
+    wanted = f"{name} must be a function of (rest, n_slots) that returns a Backbone"
+    if not callable(found):
+        raise BackboneError(f"{wanted}, not a {type(found).__name__}")
+    try:
+        inspect.signature(found).bind("", n_slots)
+    except TypeError as error:
+        raise BackboneError(f"{wanted}: {error}") from error
+    built: object = found("", n_slots)
+    if not isinstance(built, Backbone):
+        raise BackboneError(f"{wanted}, not a {type(built).__name__}")
+    return built

@@ -15,7 +15,6 @@ from agentevo.cli.errors import line_of
 
 app = typer.Typer(
     name="agentevo",
-    help="LLM agents that evolve by themselves, in memory and in weights.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

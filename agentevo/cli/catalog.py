@@ -36,10 +36,12 @@ def list_benchmarks(as_json: bool = output.AS_JSON) -> None:
 @benchmarks.command("show")
 def show_benchmark(name: str = BENCHMARK, as_json: bool = output.AS_JSON) -> None:
     """Show a benchmark: what it is, whose it is, its levels, and an example of a task."""
-    from agentevo.benchmarks import load
+    from agentevo.benchmarks import BenchmarkError, load
 
     found = load(name)
-    task = found.tasks("train", 1)[0]
+    if not (tasks := found.tasks("train", 1)):
+        raise BenchmarkError(f"{name} has no training task")
+    task = tasks[0]
     facts = {
         "name": found.name,
         "description": found.description,
@@ -66,12 +68,18 @@ def check_benchmark(
     as_json: bool = output.AS_JSON,
 ) -> None:
     """Test a benchmark against what it promises, without a model; status 1 if it fails."""
-    from agentevo.benchmarks import check, load
+    from agentevo.benchmarks import BenchmarkError, check, load
 
     found = load(name)
     chosen = parse_levels(levels)
-    tasks = found.tasks("train", 1, levels=chosen)  # an unknown level is the user's error
-    output.stderr().print(f"checking {len(tasks)} levels of {found.name} …", markup=False)
+    try:
+        found.tasks("train", 1, levels=chosen)
+    except BenchmarkError:  # such as of a level that is not there: the user's error
+        raise
+    except Exception:  # a fault of the benchmark, which is found again
+        pass
+    n_levels = len(found.levels if chosen is None else chosen)
+    output.stderr().print(f"checking {n_levels} levels of {found.name} …", markup=False)
     findings = check(found, n_per_level, levels=chosen)
     faults = [one for one in findings if not one.ok]
     if as_json:
@@ -107,6 +115,7 @@ def show_recipe(
 ) -> None:
     """Show a recipe: what it sets itself, and every setting that a run with it has."""
     from agentevo.api import settle
+    from agentevo.config import BUDGETS, known_keys
     from agentevo.recipes import load
 
     recipe = load(name)
@@ -117,12 +126,14 @@ def show_recipe(
         )
         return
     print(f"{recipe.name}: {recipe.description}\nread from {recipe.source}")
-    own = _flat(recipe.settings)
+    set_by = dict.fromkeys(_flat(BUDGETS[merged.budget]), "budget")
+    set_by |= dict.fromkeys(_flat(recipe.settings), "recipe")
+    meaning = known_keys()
     rows = [
-        [key, _toml(value), "recipe" if key in own else ""]
+        [key, _toml(value), set_by.get(key, ""), meaning[key]]
         for key, value in _flat(merged.model_dump(mode="json")).items()
     ]
-    output.print_table(["setting", "value", "set by"], rows)
+    output.print_table(["setting!", "value", "set by", "what it is"], rows)
 
 
 def _flat(settings: dict[str, object], prefix: str = "") -> dict[str, object]:

@@ -120,6 +120,7 @@ def _play(
 
     benchmark = run.benchmark()
     tasks = benchmark.tasks(split, n_per_level, levels=levels or run.config.levels)
+    run.player(arm)  # what it names is looked for before games are made
     n_closed = len(run.ledger.updates(run.id, kind="outcome"))
 
     async def work(tell: Tell) -> list[Trajectory]:

@@ -23,7 +23,9 @@ def evolve(
         show_default="textworld-cooking",
     ),
     backbone: str | None = typer.Option(
-        None, help="The model: a name (agentevo backbones list).", show_default="seed"
+        None,
+        help="The model: a name (agentevo backbones list), local:FOLDER, or file.py:name.",
+        show_default="seed",
     ),
     recipe: str | None = typer.Option(
         None,
@@ -57,7 +59,7 @@ def evolve(
         "levels": parse_levels(levels), "n_generations": generations, "seed": seed,
     }  # fmt: skip
     flags = {key: value for key, value in flags.items() if value is not None}
-    run = _resumed(resume, flags, config, sets, name) if resume else None
+    run = _resumed(resume, flags, config, sets, name) if resume is not None else None
     if run is None:
         run = _begun(flags, config, sets, name)
     try:
@@ -90,9 +92,13 @@ def _resumed(
 
 def _begun(flags: dict[str, Any], config: Path | None, sets: list[str], name: str | None) -> Run:
     from agentevo.api import begin, settle
-    from agentevo.config import parse_set, read_toml
+    from agentevo.config import checked, parse_set, read_toml
 
-    return begin(settle(read_toml(config) if config else {}, flags, parse_set(sets)), name)
+    own = {}
+    if config is not None:
+        own = read_toml(config)
+        checked(own, config)
+    return begin(settle(own, flags, parse_set(sets)), name)
 
 
 def _carry_out(run: Run, *, quiet: bool) -> None:

@@ -62,12 +62,15 @@ def search(
     from agentevo.memory import take_snapshot
     from agentevo.run import Run
 
+    if not query.strip():
+        raise typer.BadParameter("the query is empty")
     opened = Run.open(run)
     try:
         snapshot = take_snapshot(opened.ledger.engine, opened.scope, opened.embedder())
         worth = Worth.of(opened)
+        least = opened.config.memory.abstain_below
         near: list[float] = []
-        if snapshot.lessons and query.strip():
+        if snapshot.lessons:
             near = (snapshot.vectors @ opened.embedder().embed([query])[0]).tolist()
     finally:
         opened.close()
@@ -78,6 +81,7 @@ def search(
         print("no active lessons to search")
     else:
         _print_lessons([one for _, one in ranked], worth, [near for near, _ in ranked])
+        print(f"an agent recalls nothing where the nearest is below {least} (memory.abstain_below)")
 
 
 @app.command("show")
@@ -103,8 +107,11 @@ def show(
         return
     print(f"{found.id} ({found.kind}, {found.status}{', pinned' if found.pinned else ''})")
     print(found.text)
-    print(f"utility: {worth.text(found)}")
-    print(f"shown in {facts['n_injected']} episodes, withheld in {facts['n_withheld']}")
+    counts = worth.counts(found)
+    print(
+        f"utility: {worth.text(found)}{f', of episodes with / without: {counts}' if counts else ''}"
+    )
+    print(f"shown in {facts['n_shown']} episodes, withheld from {facts['n_withheld']}")
     for source in found.provenance:
         print(f"from generation {source.generation}, written by {source.distiller}, out of:")
         for trajectory in source.trajectories:
@@ -137,10 +144,10 @@ class Worth:
     """What the lessons of a run were worth in acquisition, as far as its episodes tell."""
 
     def __init__(
-        self, utility: dict[str, Utility], injected: dict[str, int], withheld: dict[str, int]
+        self, utility: dict[str, Utility], shown: dict[str, int], withheld: dict[str, int]
     ) -> None:
         """Take utilities and counts of episodes, by lesson id."""
-        self._utility, self._injected, self._withheld = utility, injected, withheld
+        self._utility, self._shown, self._withheld = utility, shown, withheld
 
     @classmethod
     def of(cls, run: Run) -> Worth:
@@ -151,9 +158,9 @@ class Worth:
         from agentevo.updating.in_context import uses_of
 
         episodes = list(run.ledger.episodes(run.id, purpose="acquisition"))
-        injected = Counter(one for e in episodes for one in e.recall.injected)
+        shown = Counter(one for e in episodes for one in e.recall.injected)
         withheld = Counter(one for e in episodes for one in e.recall.withheld)
-        return cls(utilities(uses_of(episodes)), dict(injected), dict(withheld))
+        return cls(utilities(uses_of(episodes)), dict(shown), dict(withheld))
 
     def facts(self, lesson: Lesson) -> dict[str, Any]:
         """Return a lesson with its worth, ready for JSON."""
@@ -163,7 +170,7 @@ class Worth:
         return asdict(lesson) | {
             "text": lesson.text,
             "utility": asdict(worth) | {"verdict": worth.verdict} if worth else None,
-            "n_injected": self._injected.get(lesson.id, 0),
+            "n_shown": self._shown.get(lesson.id, 0),
             "n_withheld": self._withheld.get(lesson.id, 0),
         }
 
@@ -175,14 +182,15 @@ class Worth:
         return f"{worth.mean:+.2f} ({worth.low:+.2f} to {worth.high:+.2f})"
 
     def counts(self, lesson: Lesson) -> str:
-        """Return how often a lesson was shown and withheld."""
-        return f"{self._injected.get(lesson.id, 0)} / {self._withheld.get(lesson.id, 0)}"
+        """Return how many episodes with and without a lesson its utility rests on."""
+        worth = self._utility.get(lesson.id)
+        return f"{worth.n_injected} / {worth.n_withheld}" if worth else ""
 
 
 def _print_lessons(lessons: list[Lesson], worth: Worth, near: list[float] | None = None) -> None:
     head = ["near#"] if near else []
     output.print_table(
-        [*head, "id", "status", "utility", "shown / withheld#", "lesson"],
+        [*head, "id!", "status", "utility", "with / without#", "lesson"],
         [
             [*([f"{near[i]:.2f}"] if near else []), one.id, one.status, worth.text(one),
              worth.counts(one), one.text]

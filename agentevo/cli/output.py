@@ -87,7 +87,10 @@ def _console(*, stderr: bool) -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """Print a table on stdout; a column whose name ends in `#` is set to the right."""
+    """Print a table on stdout, whose cells are broken rather than cut where it is too wide.
+
+    A column whose name ends in `#` is set to the right; one whose name ends in `!` is not broken.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -96,8 +99,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
         title=Text(title) if title else None, box=box.SIMPLE, title_justify="left", pad_edge=False
     )
     for name in columns:
-        right = name.endswith("#")
-        table.add_column(name.removesuffix("#"), justify="right" if right else "left")
+        table.add_column(
+            name.rstrip("#!"), justify="right" if name.endswith("#") else "left",
+            no_wrap=name.endswith("!"), overflow="fold",
+        )  # fmt: skip
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     stdout().print(table)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from agentevo.cli import output
+from agentevo.cli.values import check_choice
 
 if TYPE_CHECKING:
     from agentevo.evaluation.evaluate import Arm
+    from agentevo.experience import Trajectory
     from agentevo.run import Run
 
-app = typer.Typer(help="Runs: list, show, report, rollback.", no_args_is_help=True)
+app = typer.Typer(help="Runs: list, show, episodes, report, rollback.", no_args_is_help=True)
 
 RUN = typer.Argument(metavar="RUN", help="A run's name, or its folder.")
 
@@ -40,17 +42,19 @@ def list_(as_json: bool = output.AS_JSON) -> None:
     elif not rows:
         print(f"no runs in {home() / 'runs'}; begin one with: {output.program()} evolve")
     else:
-        names = ["run", "status", "created", "benchmark", "backbone", "recipe"]
-        columns = [*names, "generations#", "episodes#"]
         output.print_table(
-            columns,
+            ["run!", "status!", "created", "benchmark", "recipe", "turns#", "episodes#"],
             [
-                [*(row.get(one, row.get("problem")) for one in names[:3]),
-                 *(row.get(one, "") for one in names[3:]),
-                 row.get("generations", ""), row.get("n_episodes", "")]
+                [row["run"], row["status"], str(row.get("created", ""))[:16].replace("T", " "),
+                 row.get("benchmark", ""), row.get("recipe", ""),
+                 f"{row['n_closed']}/{row['n_generations']}" if "n_closed" in row else "",
+                 row.get("n_episodes", "")]
                 for row in rows
             ],
         )  # fmt: skip
+        for row in rows:
+            if "problem" in row:
+                print(f"{row['run']}: {row['problem']}")
 
 
 def _line(folder: Path) -> dict[str, Any]:
@@ -64,9 +68,10 @@ def _line(folder: Path) -> dict[str, Any]:
         return {
             "run": kept.id,
             "status": status_of(folder, ledger.status(kept.id)),
-            "created": kept.created[:16].replace("T", " "),
+            "created": kept.created,
             **{name: settings.get(name) for name in ("benchmark", "backbone", "recipe")},
-            "generations": f"{n_closed}/{settings.get('n_generations')}",
+            "n_closed": n_closed,
+            "n_generations": settings.get("n_generations"),
             "n_episodes": len(ledger.finished(kept.id)),
         }
 
@@ -150,23 +155,28 @@ def _generations(run: Run) -> list[dict[str, Any]]:
 @app.command("show")
 def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
     """Show a run: settings, generations, verdicts, lessons, and what each phase cost."""
-    from agentevo.evaluation.report import arms_table
+    from agentevo.evaluation.figures import arms_figures
     from agentevo.run import Run
 
     opened = Run.open(run)
     try:
-        facts, arms = summary(opened), arms_table(opened)
+        facts, arms = summary(opened), arms_figures(opened)
     finally:
         opened.close()
+    pair = {"memory_version": arms.memory_version, "adapter": arms.adapter}
     if as_json:
-        output.print_json(facts | {"arms": arms})
+        output.print_json(facts | {"arms": arms.rows, "arms_of": pair})
         return
     settings = facts["settings"]
+    settings["levels"] = ",".join(map(str, settings["levels"] or ["all"]))
     print(f"{facts['run']}: {facts['status']}, in {facts['folder']}")
     print("  ".join(f"{key}={settings[key]}" for key in
                     ("benchmark", "backbone", "recipe", "budget", "levels", "seed")))  # fmt: skip
     print(f"lessons: {', '.join(f'{n} {k}' for k, n in facts['lessons'].items()) or 'none'}")
     print(f"in force: {_arm_text(facts['in_force'])}")
+    if not facts["generations"]:
+        print("nothing is played yet")
+        return
     output.print_table(
         ["generation#", "episodes#", "success#", "score#", "new lessons#", "traces#", "outcome"],
         [
@@ -180,8 +190,9 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
         ["generation#", "gate on", "verdict", "reason"],
         [[v["generation"], v["kind"], v["verdict"], v["reason"]] for v in facts["verdicts"]],
     )
-    if arms:
-        output.print_arms(arms, "Test split")
+    if arms.rows:
+        title = "Test split" if pair == facts["in_force"] else f"Test split, {_arm_text(pair)}"
+        output.print_arms(arms.rows, title)
     output.print_table(
         ["generation#", "phase", "prompt tokens#", "reply tokens#", "time#"],
         [
@@ -219,6 +230,62 @@ def report(
         typer.launch(str(path))
 
 
+@app.command("episodes")
+def episodes(
+    run: str = RUN,
+    episode: str | None = typer.Argument(None, metavar="[EPISODE]", help="Its id: print it whole."),
+    generation: int | None = typer.Option(None, min=0, help="Only of this generation."),
+    purpose: str | None = typer.Option(
+        None, help="Only of acquisition, gate, report or evaluation.", show_default="all"
+    ),
+    as_json: bool = output.AS_JSON,
+) -> None:
+    """List the episodes of a run, or print one of them whole."""
+    from agentevo.experience import Purpose
+    from agentevo.run import Run
+
+    check_choice("--purpose", purpose, Purpose)
+
+    opened = Run.open(run)
+    try:
+        if episode is not None:
+            one = opened.ledger.episode(opened.id, episode)
+            output.print_json(one) if as_json else _print_episode(one)
+            return
+        found = [
+            one for one in opened.ledger.summaries(opened.id)
+            if generation in (None, one.key.generation) and purpose in (None, one.key.purpose)
+        ]  # fmt: skip
+    finally:
+        opened.close()
+    if as_json:
+        output.print_json(found)
+        return
+    output.print_table(
+        ["episode!", "arm", "level#", "ending", "score#", "steps#"],
+        [
+            [one.trajectory_id, one.key.arm, one.difficulty, one.ending, output.percent(one.score),
+             one.n_steps]
+            for one in found
+        ],
+    )  # fmt: skip
+
+
+def _print_episode(one: Trajectory) -> None:
+    print(f"{one.id}: {one.ending}, score {one.score:.2f}, {len(one.steps)} steps")
+    print(f"\n{one.instruction}")
+    for lesson in one.lessons:
+        print(f"lesson: {lesson}")
+    print(f"\n{one.first_observation.strip()}")
+    for number, step in enumerate(one.steps, 1):
+        if step.thought:
+            print(f"\n[{number}] {step.thought}")
+        print(f"> {step.action or '(no action)'}\n{step.observation.strip()}")
+    for text in (*one.reflections, one.error):
+        if text:
+            print(f"\n{text}")
+
+
 @app.command("rollback")
 def rollback(
     run: str = RUN,
@@ -238,7 +305,7 @@ def rollback(
 
     if (to is None) == (memory is None and adapter is None):
         raise typer.BadParameter("give either --to, or --memory or --adapter or both")
-    opened = Run.open(run, write=True)
+    opened = Run.open(run, write=True, to_play=False)
     try:
         old = opened.incumbent()
         new = arm_of(opened, to) if to is not None else _chosen(opened, old, memory, adapter)
@@ -253,7 +320,8 @@ def rollback(
     if as_json:
         output.print_json({"in_force": payload, "was": was})
     else:
-        print(f"in force: {_arm_text(payload)}; it was: {_arm_text(was)}")
+        now = f"in force: {_arm_text(payload)}"
+        print(f"{now}; it was: {_arm_text(was)}" if new != old else f"{now}, as before")
 
 
 def arm_of(run: Run, generation: int) -> Arm:
@@ -280,10 +348,8 @@ def _chosen(run: Run, old: Arm, memory: int | None, adapter: str | None) -> Arm:
     from agentevo.evaluation.evaluate import Arm
     from agentevo.run import RunError
 
+    known = ["plain", *(one.name for one in run.ledger.adapters(run.id))]
+    if adapter not in (None, *known):
+        raise RunError(f"run {run.id} has no adapter {adapter!r} (there is: {', '.join(known)})")
     name = old.adapter if adapter is None else "" if adapter == "plain" else adapter
-    known = [one.name for one in run.ledger.adapters(run.id)]
-    if name and name not in known:
-        raise RunError(
-            f"run {run.id} has no adapter {name!r} (there is: {', '.join(['plain', *known])})"
-        )
     return Arm(old.memory_version if memory is None else memory, name)

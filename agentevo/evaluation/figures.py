@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from agentevo.run import Run
 
 
+IN_FORCE = "the pair in force"
+
+
 @dataclass(frozen=True)
 class LevelFigures:
     """One arm on the test tasks of one level."""
@@ -133,7 +136,7 @@ def arms_figures(run: Run) -> ArmsFigures:
 def _reported_pair(run: Run) -> tuple[Arm, str]:
     """Return the pair whose arms are shown: the one of which more is played."""
     incumbent = run.incumbent()
-    choices = [(incumbent, "the pair in force")]
+    choices = [(incumbent, IN_FORCE)]
     for update in run.ledger.updates(run.id, kind="outcome")[-1:]:
         last = Arm(int(str(update.payload["memory_version"])), str(update.payload["adapter"]))
         if last != incumbent:

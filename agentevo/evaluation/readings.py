@@ -40,8 +40,8 @@ class LessonFigures:
     pinned: bool
     utility: Utility | None
     """Mean score with it less without it. None: never drawn at random."""
-    n_injected: int
-    """Episodes of acquisition that had it in the prompt."""
+    n_shown: int
+    """Episodes of acquisition that had it in the prompt; the utility counts fewer."""
     n_withheld: int
     """Episodes of acquisition from which it was kept back, to measure it."""
     generation: int | None
@@ -106,11 +106,11 @@ def lessons_figures(run: Run) -> LessonsFigures:
     if not all(there.has_table(one.name) for one in metadata.sorted_tables):
         return LessonsFigures((), 0, {})
     found = lessons(engine, run.scope)
-    n_injected, n_withheld = Counter[str](), Counter[str]()
+    n_shown, n_withheld = Counter[str](), Counter[str]()
 
     def counted() -> Iterator[Trajectory]:
         for one in run.ledger.episodes(run.id, purpose="acquisition"):
-            n_injected.update(one.recall.injected)
+            n_shown.update(one.recall.injected)
             n_withheld.update(one.recall.withheld)
             yield one
 
@@ -130,7 +130,7 @@ def lessons_figures(run: Run) -> LessonsFigures:
                 status=one.status,
                 pinned=one.pinned,
                 utility=worth.get(one.id),
-                n_injected=n_injected[one.id],
+                n_shown=n_shown[one.id],
                 n_withheld=n_withheld[one.id],
                 generation=one.provenance[0].generation,
                 distiller=one.provenance[0].distiller,

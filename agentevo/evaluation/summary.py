@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from agentevo.evaluation.figures import ArmsFigures, GenerationFigures
+from agentevo.evaluation.figures import IN_FORCE, ArmsFigures, GenerationFigures
 
 if TYPE_CHECKING:
     from agentevo.evaluation.readings import LessonsFigures
@@ -86,6 +86,8 @@ def _arms(arms: ArmsFigures) -> list[str]:
         f"On {_count(plain.n, 'test task')} that nothing was chosen by, the plain backbone scored "
         f"{percent(plain.score.estimate)} ({_range(plain.score)})."
     ]
+    if arms.whose != IN_FORCE:
+        parts.append(f"The other arms are not those of the pair in force, but of {arms.whose}.")
     for label, words in _WAYS.items():
         row, same = rows.get(label), arms.same_as.get(label)
         if row is None or row.gain is None or same is not None:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from agentevo.config import ConfigError, read_toml
+from agentevo.config import ConfigError, checked, read_toml
 
 GROUP = "agentevo.recipes"
 
@@ -65,4 +65,5 @@ def load(name: str) -> Recipe:
         path = known[name]
     settings = read_toml(path)
     description = str(settings.pop("description", ""))
+    checked(settings, path)
     return Recipe(Path(name).stem, description, settings, str(path))

@@ -165,4 +165,4 @@ STRATEGIES: dict[str, Trainer] = {"sft": sft}
 
 def trainer(name: str) -> Trainer:
     """Return a trainer by name."""
-    return find("updating.weights", name, STRATEGIES)
+    return find("weights.trainer", name, STRATEGIES)

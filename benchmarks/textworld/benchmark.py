@@ -156,8 +156,8 @@ def coin_collector(*, max_steps: int | None = None, extras: Sequence[str] = ()) 
 
 def _no_such(what: str, name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
-    return f"no {what} {name!r}{hint} There are: {', '.join(known)}"
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"no {what} {name!r}{hint} (known: {', '.join(known)})"
 
 
 def _ranges(levels: frozenset[int]) -> str:

@@ -1,12 +1,18 @@
 """One episode of a TextWorld game."""
 
-from collections.abc import Callable, Collection, Sequence
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentevo.benchmarks.task import JSON, Observation
 from agentevo.benchmarks.textworld.commands import normalise, refusal
 from agentevo.benchmarks.textworld.engine import Game, State
 from agentevo.benchmarks.textworld.text import clean, without_objective
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
 
 _SILENCE = "Nothing happens."
 EXTRAS = ("admissible_commands", "inventory")
@@ -50,7 +56,7 @@ class Episode:
         self._best = 0.0
 
     @property
-    def tools(self) -> Sequence[Callable[..., object]]:
+    def tools(self) -> Sequence[BaseTool]:
         """None: the game is played by commands."""
         return ()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
+from langchain_core.tools import BaseTool
 
 from agentevo.agent.graph import Attempt, Episode, Limits, Recollection, build
 from agentevo.benchmarks import Observation
@@ -19,7 +20,7 @@ from agentevo.tools import tool
 class Door:
     """Opens by `open door` and ends; anything else changes nothing."""
 
-    tools: Sequence[Callable[..., object]] = ()
+    tools: Sequence[BaseTool] = ()
 
     def reset(self) -> Observation:
         return Observation("A door.")

@@ -16,7 +16,7 @@ SAMPLED = {
 @pytest.mark.parametrize("name", registry.BUILT_IN)
 def test_every_benchmark_keeps_its_promises(name: str) -> None:
     findings = check(benchmarks.load(name), levels=SAMPLED[name])
-    assert len(findings) == 4 + 6 * len(SAMPLED[name])
+    assert len(findings) == 6 + 7 * 3, "two levels, and a task of the split that they leave out"
     assert [finding for finding in findings if not finding.ok] == []
 
 
@@ -60,11 +60,16 @@ class Answer:
 
     def __init__(self, answer: str) -> None:
         self._answer = answer
+        self._over = False
 
     def reset(self) -> Observation:
+        self._over = False
         return Observation("1 + 1?")
 
     def step(self, action: str) -> Observation:
+        if self._over:
+            raise RuntimeError("answered already")
+        self._over = True
         right = self._answer in ("any", action)
         return Observation(
             "right" if right else "wrong",
@@ -94,13 +99,76 @@ class Leaky(Riddle):
         return [Task(f"{split}/{t.seed}", "riddle", split, "1 + 1?", t.seed, 1) for t in rows]
 
 
+class Few(Riddle):
+    """Three tasks to train on, one of each other split."""
+
+    def tasks(
+        self, split: Split, n_per_level: int, *, levels: Sequence[int] | None = None, start: int = 0
+    ) -> list[Task]:
+        rows = super().tasks(split, n_per_level, start=start)
+        return [task for task in rows if task.seed < (3 if split == "train" else 1)]
+
+
+class Empty(Riddle):
+    def tasks(
+        self, split: Split, n_per_level: int, *, levels: Sequence[int] | None = None, start: int = 0
+    ) -> list[Task]:
+        return []
+
+
+class Unprepared(Riddle):
+    def prepare(self, tasks: object, *, progress: object = None, workers: int = 1) -> None:
+        raise OSError("no data")
+
+
+class NoTest(Riddle):
+    def open(self, task: Task) -> "Answer":
+        if task.split == "test":
+            raise OSError("no data")
+        return super().open(task)
+
+
+class Endless(Riddle):
+    def open(self, task: Task) -> "Answer":
+        return Again(self.answer)
+
+
+class Toolless(Riddle):
+    def open(self, task: Task) -> "Answer":
+        return WithFunction(self.answer)
+
+
 class Broken(Riddle):
     def fingerprint(self) -> str:
         raise OSError("no data")
 
 
-def test_a_question_like_benchmark_passes() -> None:
-    assert all(finding.ok for finding in check(Riddle()))
+class Again(Answer):
+    def step(self, action: str) -> Observation:
+        self._over = False
+        return super().step(action)
+
+
+class WithFunction(Answer):
+    tools = (print,)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("benchmark", [Riddle(), Few()])
+def test_a_question_like_benchmark_passes(benchmark: Benchmark) -> None:
+    findings = check(benchmark, 2)
+    assert [finding for finding in findings if not finding.ok] == []
+    subjects = {finding.subject.split("/")[1] for finding in findings if "/" in finding.subject}
+    assert subjects == {"train", "validation", "test"}, "each split is tried"
+
+
+def test_a_split_that_cannot_be_opened_is_found() -> None:
+    faults = [one for one in check(NoTest()) if not one.ok]
+    assert {one.subject for one in faults} == {"riddle/test/0"}
+
+
+def test_levels_that_have_no_tasks_are_named() -> None:
+    faults = [one.message for one in check(Riddle(), levels=(1, 7)) if not one.ok]
+    assert faults == ["train: no task of level 7"]
 
 
 @pytest.mark.parametrize(
@@ -109,8 +177,12 @@ def test_a_question_like_benchmark_passes() -> None:
         (WrongKey(), "gold wins"),
         (TooEasy(), "idling does not win"),
         (Leaky(), "splits are disjoint"),
+        (Endless(), "environment is whole"),
+        (Toolless(), "environment is whole"),
         (Broken(), "fingerprint is stable"),
+        (Empty(), "every level has tasks"),
+        (Unprepared(), "tasks can be prepared"),
     ],
 )
 def test_a_fault_is_found(benchmark: Benchmark, failed: str) -> None:
-    assert [finding.check for finding in check(benchmark) if not finding.ok] == [failed]
+    assert {finding.check for finding in check(benchmark) if not finding.ok} == {failed}

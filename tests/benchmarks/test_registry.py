@@ -17,6 +17,8 @@ ready = shop(7)
 number = 3
 def nothing():
     return None
+def wants(size):
+    return shop(size)
 """
 
 
@@ -56,8 +58,9 @@ def test_a_benchmark_comes_from_a_file(file: str) -> None:
     ("name", "message"),
     [
         ("shopp", "did you mean 'shop'"),
-        ("number", "is a int, not a benchmark"),
-        ("nothing", "returned a NoneType, not a benchmark"),
+        ("number", "a int, which is no benchmark: it has no description"),
+        ("nothing", "a NoneType, which is no benchmark"),
+        ("wants", "cannot be made: missing a required argument: 'size'"),
     ],
 )
 def test_a_file_with_something_else_is_refused(file: str, name: str, message: str) -> None:
@@ -68,6 +71,14 @@ def test_a_file_with_something_else_is_refused(file: str, name: str, message: st
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(BenchmarkError, match=r"no file 'nowhere\.py'"):
         benchmarks.load("nowhere.py:shop")
+
+
+def test_a_file_that_cannot_be_imported_says_why(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("import nothing_like_this")
+    with pytest.raises(BenchmarkError, match=r"bad\.py cannot be imported: ModuleNotFoundError"):
+        benchmarks.load(f"{tmp_path}/bad.py:shop")
+    with pytest.raises(BenchmarkError, match=r"bad\.py:NAME"):
+        benchmarks.load(f"{tmp_path}/bad.py")
 
 
 def test_an_unknown_option_is_named() -> None:

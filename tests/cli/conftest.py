@@ -42,6 +42,8 @@ class Counter:
         return Observation(f"Customer {self.task.seed} waits for a kettle.")
 
     def step(self, action):
+        if self.score >= 1.0 or self.n >= 3:
+            raise RuntimeError("the customer has left")
         self.n += 1
         wanted = len(action) % 2 == self.task.difficulty % 2
         reward = 0.5 if wanted else 0.0
@@ -95,6 +97,14 @@ class Shop:
         return ["sel" if task.difficulty == 1 else "sell"] * 2
 
 
+class SmallShop(Shop):
+    """Two tasks a level."""
+
+    def tasks(self, split, n_per_level, *, levels=None, start=0):
+        n = max(0, min(n_per_level, 2 - start))
+        return super().tasks(split, n, levels=levels, start=start)
+
+
 class SlowCounter(Counter):
     def step(self, action):
         time.sleep(0.5)
@@ -117,6 +127,7 @@ class BrokenShop(Shop):
 
 
 shop, slow_shop, broken_shop, full_shop = Shop(), SlowShop(), BrokenShop(), FullShop()
+small_shop = SmallShop()
 '''
 
 
@@ -125,6 +136,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the benchmark's file, and with AGENTEVO_HOME in `home`."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "shop.py").write_text(SHOP)
+    (folder / "torn.py").write_text("shop = (")
+    (folder / "bytes.toml").write_bytes(b"\xff\xfe")
+    (folder / "odd.toml").write_text("[memry]\nenabled = true\n")
     return folder
 
 

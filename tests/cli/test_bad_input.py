@@ -39,11 +39,29 @@ def refused(done: Result, *words: str) -> None:
         ((*EVOLVE, "--config", "nowhere.toml"), ["nowhere.toml"]),
         ((*EVOLVE, "--name", "a/b"), ["no name for a run"]),
         ((*SHOP, "--levels", "1,7"), ["no level 7"]),
+        (
+            (*SHOP[:2], "shop.py:small_shop", *SHOP[3:]),
+            ["no training tasks for generation 2", "repeated"],
+        ),
         ((*SHOP, "--levels", "one"), ["write 1,2,3"]),
         (("evolve", *BOXES[:2], "--backbone", "sed"), ["did you mean 'seed'"]),
         (("evolve", *BOXES[:2], "--backbone", "local:nowhere"), ["config.json"]),
         (("evolve", *BOXES), ["cannot be trained", "memory-only"]),
+        (("evolve", *BOXES[:2], "--backbone", "shop.py:SPLITS"), ["not a tuple"]),
+        (("evolve", *BOXES[:2], "--backbone", "shop.py:Shop"), ["must be a function of"]),
+        (("evolve", "--backbone", "shop.py"), ["write shop.py:NAME"]),
         (("evolve", "--resume", "nowhere"), ["no run 'nowhere'"]),
+        (("evolve", "--resume", ""), ["a run's name is empty"]),
+        (("evolve", "--config", "bytes.toml"), ["bytes.toml is no TOML"]),
+        (("evolve", "--recipe", "odd.toml"), ["odd.toml: there is no setting 'memry'"]),
+        (("evolve", "--config", "odd.toml"), ["odd.toml: there is no setting 'memry'"]),
+        ((*EVOLVE, "--set", "weights=8"), ["such as weights.trainer"]),
+        ((*EVOLVE, "--set", "agent.tools=shop.py:x"), ["write a list"]),
+        ((*EVOLVE, "--name", ".."), ["no name for a run"]),
+        (("evaluate", "--backbone", "sed", *BOXES[:2]), ["did you mean 'seed'"]),
+        (("benchmarks", "check", "shop.py:Counter"), ["missing a required argument: 'task'"]),
+        (("benchmarks", "check", "torn.py:shop"), ["torn.py cannot be imported: SyntaxError"]),
+        (("evolve", *BOXES[:2], "--backbone", "torn.py:x"), ["cannot be imported: SyntaxError"]),
         (("evaluate", "--backbone", "seed", "--split", "tests"), ["did you mean 'test'"]),
         (("evaluate", "--run", "nowhere"), ["no run 'nowhere'"]),
         (("memory", "list", "nowhere"), ["no run 'nowhere'"]),
@@ -141,7 +159,7 @@ def test_a_full_disk_is_one_line_and_the_run_can_go_on(cli: CLI) -> None:
 
 
 def test_a_plain_bug_keeps_its_traceback(cli: CLI, place: Path) -> None:
-    (place / "bug.py").write_text("raise KeyError('mine')\n")
+    (place / "bug.py").write_text("def shop():\n    raise KeyError('mine')\n")
     done = cli("benchmarks", "show", "bug.py:shop")
     assert done.returncode == 1
     assert "Traceback" in done.stderr

@@ -1,5 +1,6 @@
 """`agentevo evolve` from end to end on a tiny model, stopped and resumed, and from Python."""
 
+import asyncio
 import json
 import signal
 import time
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agentevo.api import begin, evolve, settle
+from agentevo.api import aevolve, begin, evolve, settle
+from agentevo.benchmarks import BenchmarkError
 from agentevo.config import ConfigError
 from agentevo.cycle import News
 
@@ -151,6 +153,16 @@ def test_python_users_evolve_without_a_terminal() -> None:
         assert {one.kind for one in news} >= {"phase", "episode", "lessons", "verdict"}
     finally:
         run.close()
+
+
+def test_where_an_event_loop_runs_the_other_form_is_named_before_anything_begins() -> None:
+    async def in_a_notebook() -> None:
+        with pytest.raises(RuntimeError, match="await aevolve"):
+            evolve(benchmark="nothing")
+        with pytest.raises(BenchmarkError, match="unknown benchmark"):
+            await aevolve(benchmark="nothing")
+
+    asyncio.run(in_a_notebook())
 
 
 def test_a_backbone_without_weights_is_refused_before_anything_is_played() -> None:

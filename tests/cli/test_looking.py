@@ -1,6 +1,7 @@
 """Looking into a run, judging it by hand, and going back: on one finished run."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ def read(cli: CLI, *arguments: str) -> Any:
 
 def test_runs_list_knows_the_run(cli: CLI, boxes: str) -> None:
     row = next(row for row in read(cli, "runs", "list") if row["run"] == boxes)
-    assert (row["status"], row["generations"], row["recipe"]) == ("finished", "2/2", "memory-only")
+    assert (row["status"], row["n_closed"], row["recipe"]) == ("finished", 2, "memory-only")
     assert boxes in cli("runs", "list").stdout
 
 
@@ -43,7 +44,7 @@ def test_runs_show_tells_settings_verdicts_lessons_and_costs(cli: CLI, boxes: st
 def test_lessons_are_listed_with_their_worth(cli: CLI, boxes: str) -> None:
     (lesson,) = read(cli, "memory", "list", boxes)
     assert lesson["text"] == "When you face a box: use the button, not the lever"
-    assert lesson["n_injected"] + lesson["n_withheld"] == 8, "all of the second generation"
+    assert lesson["n_shown"] + lesson["n_withheld"] == 8, "all of the second generation"
     assert lesson["n_withheld"] > 0
     worth = lesson["utility"]
     assert worth["low"] <= worth["mean"] <= worth["high"]
@@ -86,6 +87,38 @@ def test_an_ambiguous_beginning_of_an_id_is_refused() -> None:
         pick("La", (one, two))
     with pytest.raises(LessonNotFoundError, match="no lesson ''"):
         pick("", (one, two))
+
+
+def test_an_episode_is_found_and_read(cli: CLI, boxes: str) -> None:
+    (lesson,) = read(cli, "memory", "list", boxes)
+    source = lesson["provenance"][0]["trajectories"][0]
+    listed = read(cli, "runs", "episodes", boxes, "--generation", "1", "--purpose", "acquisition")
+    assert source in {one["trajectory_id"] for one in listed}
+    assert {one["key"]["generation"] for one in listed} == {1}
+    text = cli("runs", "episodes", boxes, source).stdout
+    assert "> push button" in text
+    assert "The box opens." in text
+    assert source in cli("runs", "episodes", boxes).stdout
+    assert "no trajectory '1'" in cli("runs", "episodes", boxes, "1").stderr
+
+
+def test_a_recipe_says_what_its_settings_mean_and_who_set_them(cli: CLI) -> None:
+    lines = cli("recipes", "show", "default").stdout.splitlines()
+    (rank,) = (line for line in lines if "weights.trainer" in line)
+    assert "recipe" in rank
+    (steps,) = (line for line in lines if "agent.max_steps" in line)
+    assert "budget" in steps
+    assert "Calls of the model" in steps
+
+
+def test_a_run_of_files_goes_on_from_any_folder(place: Path, cli: CLI) -> None:
+    done = cli(
+        "evolve", "--benchmark", "shop.py:shop", *BOXES[2:], "--recipe", "react", "--name", "far",
+        "--set", "evaluation.n_test_per_level=1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    settings = read(cli, "runs", "show", "far")["settings"]
+    assert settings["benchmark"] == f"{place}/shop.py:shop"
 
 
 def test_the_report_is_written_anew(cli: CLI, boxes: str) -> None:
@@ -133,9 +166,13 @@ def test_a_rollback_goes_back_and_forth(cli: CLI, boxes: str) -> None:
     assert read(cli, "runs", "rollback", boxes, "--to", "0")["in_force"]["memory_version"] == 0
     shown = read(cli, "runs", "show", boxes)
     assert shown["in_force"]["memory_version"] == 0
+    assert shown["arms_of"]["memory_version"] == version, "the arms that were played"
+    assert f"Test split, memory {version}, plain weights" in cli("runs", "show", boxes).stdout
     assert "active" not in shown["lessons"]
     assert "no version 99" in cli("runs", "rollback", boxes, "--memory", "99").stderr
-    assert "no adapter 'x'" in cli("runs", "rollback", boxes, "--adapter", "x").stderr
+    for name in ("x", ""):
+        done = cli("runs", "rollback", boxes, "--adapter", name)
+        assert f"no adapter {name!r}" in done.stderr
     again = read(cli, "runs", "rollback", boxes, "--memory", str(version))
     assert again == {
         "in_force": {"memory_version": version, "adapter": ""},

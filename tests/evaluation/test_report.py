@@ -117,7 +117,7 @@ def test_a_lesson_has_the_utility_that_withholding_shows(run: Run) -> None:
     expected = utilities(uses_of(run.ledger.episodes(run.id)))[lesson.id]
     assert shown[lesson.id]["utility"]["mean"] == pytest.approx(expected.mean)
     assert shown[lesson.id]["utility"]["low"] > 0
-    assert (shown[lesson.id]["n_injected"], shown[lesson.id]["n_withheld"]) == (15, 5)
+    assert (shown[lesson.id]["n_shown"], shown[lesson.id]["n_withheld"]) == (15, 5)
     assert shown[lesson.id]["generation"] == 1
     assert shown[lesson.id]["trajectories"] == ["acquisition//1/0"]
     assert shown[other.id]["utility"] is None

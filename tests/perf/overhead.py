@@ -18,6 +18,7 @@ from typing import Annotated, Any, TypedDict
 from conditions import write
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
 from agentevo.agent.graph import Episode, build
@@ -32,7 +33,7 @@ N_EPISODES = 30
 class Corridor:
     """Ends after `N_STEPS` steps."""
 
-    tools: Sequence[Callable[..., object]] = ()
+    tools: Sequence[BaseTool] = ()
 
     def reset(self) -> Observation:
         """Begin."""
