@@ -151,7 +151,7 @@ BUDGETS: dict[Budget, dict[str, Any]] = {
         "agent": {"max_steps": 50},
         "acquisition": {"n_tasks_per_level": 4},
         "weights": {"max_traces": 80, "max_turns": 300, "n_epochs": 2, "min_traces": 12},
-        "evaluation": {"n_gate_per_level": 2, "n_test_per_level": 5},
+        "evaluation": {"n_gate_per_level": 3, "n_test_per_level": 5},
     },
     "medium": {
         "n_generations": 3,

@@ -75,7 +75,14 @@ async def refine(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     episodes.sort(key=lambda one: one.id)
     backbone = run.backbone(state["incumbent"].adapter)
     settings = run.config.refinement
-    made = await distill(episodes, backbone, settings, timeout_s=run.config.agent.reply_timeout_s)
+    known = [
+        Draft(one.situation, one.advice, one.trajectories)
+        for one in run.memory().lessons
+        if one.status not in ("retired", "merged")
+    ]
+    made = await distill(
+        episodes, backbone, settings, timeout_s=run.config.agent.reply_timeout_s, known=known
+    )
     before = {"memory_version": run.memory().version}  # an update cut short has begun to change it
     run.ledger.add_update(run.id, generation, "drafts", asdict(made) | before)
     phase.end(made.n_prompt_tokens, made.n_reply_tokens)

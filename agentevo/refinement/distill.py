@@ -100,10 +100,12 @@ async def distill(
     settings: RefinementSettings,
     *,
     timeout_s: float,
+    known: Sequence[Draft] = (),
 ) -> Distilled:
     """Read lessons from trajectories with a backbone, at temperature 0.
 
-    A batch whose call breaks, or takes longer than `timeout_s` seconds, gives no lessons.
+    What is read is weighed against what is `known` of the same situation, by the episodes that
+    showed each. A batch whose call breaks, or takes longer than `timeout_s` seconds, gives none.
 
     Raises:
         BackboneError: every call broke.
@@ -148,7 +150,7 @@ async def distill(
                 sources[pair] += [episode.id for episode in episodes]
     if batches and len(broken) == len(batches):
         raise BackboneError(f"{backbone.name} answered none of {len(broken)} calls: {why}")
-    drafts, doubted = supported(sources, settings.min_support)
+    drafts, doubted = supported(sources, settings.min_support, known)
     refused |= doubted
     return Distilled(
         drafts=drafts,
@@ -160,23 +162,32 @@ async def distill(
 
 
 def supported(
-    sources: Mapping[tuple[str, str], Sequence[str]], min_support: int
+    sources: Mapping[tuple[str, str], Sequence[str]],
+    min_support: int,
+    known: Sequence[Draft] = (),
 ) -> tuple[tuple[Draft, ...], dict[tuple[str, str], str]]:
     """Return what enough episodes show, and what is refused, each with the reason.
 
     Args:
         sources: ids of the episodes that show a lesson, by situation and advice.
-        min_support: episodes that must show it.
+        min_support: of these episodes, those that must show it.
+        known: what other episodes showed before.
     """
+    shown: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in known:
+        shown[one.situation.casefold(), one.advice.casefold()].update(one.sources)
+    for (situation, advice), ids in sources.items():
+        shown[situation.casefold(), advice.casefold()].update(ids)
     agreed: dict[str, int] = defaultdict(int)
-    for (situation, _), ids in sources.items():
-        agreed[situation.casefold()] = max(agreed[situation.casefold()], len(set(ids)))
+    for (situation, _), episodes in shown.items():
+        agreed[situation] = max(agreed[situation], len(episodes))
     drafts: list[Draft] = []
     refused = {}
     for pair, ids in sources.items():
-        n, most = len(set(ids)), agreed[pair[0].casefold()]
-        if n < min_support:
-            refused[pair] = f"seen in {n} episodes of {min_support}"
+        n = len(shown[pair[0].casefold(), pair[1].casefold()])
+        most = agreed[pair[0].casefold()]
+        if len(set(ids)) < min_support:
+            refused[pair] = f"seen in {len(set(ids))} episodes of {min_support}"
         elif 2 * n <= most:
             refused[pair] = f"seen in {n} episodes, and {most} say otherwise"
         else:

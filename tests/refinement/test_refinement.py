@@ -144,6 +144,20 @@ def test_a_lesson_that_twice_as_many_episodes_contradict_is_refused() -> None:
     assert "4 say otherwise" in refused["You fry", "use the oven"]
 
 
+def test_what_earlier_episodes_showed_counts_against_a_lesson_and_for_it() -> None:
+    known = [Draft("you fry", "use the stove", ("a", "b")), Draft("you bake", "wait", ("a",))]
+    sources = {
+        ("You fry", "use the pin"): ["e"],
+        ("you fry", "Use the stove"): ["e"],
+        ("you bake", "use the oven"): ["e"],
+    }
+    drafts, refused = supported(sources, 1, known)
+    assert {one.advice for one in drafts} == {"Use the stove", "use the oven"}
+    assert refused == {("You fry", "use the pin"): "seen in 1 episodes, and 3 say otherwise"}
+    drafts, _ = supported({("you fry", "use the pan"): ["e", "f"]}, 1, known)
+    assert [one.advice for one in drafts] == ["use the pan"], "as many say so as say otherwise"
+
+
 def test_a_lesson_that_only_repeats_the_task_is_refused() -> None:
     one = episode("a", success=True, actions=("take red apple",))
     assert too_particular("you see it", "take red apple", [one])
