@@ -155,9 +155,9 @@ BUDGETS: dict[Budget, dict[str, Any]] = {
     },
     "medium": {
         "n_generations": 3,
-        "acquisition": {"n_tasks_per_level": 12},
-        "weights": {"max_traces": 300, "max_turns": 2000},
-        "evaluation": {"n_gate_per_level": 6, "n_test_per_level": 10},
+        "acquisition": {"n_tasks_per_level": 10},
+        "weights": {"max_traces": 200, "max_turns": 1000, "n_epochs": 2, "min_traces": 12},
+        "evaluation": {"n_gate_per_level": 5, "n_test_per_level": 6},
     },
     "large": {
         "n_generations": 8,

@@ -16,6 +16,7 @@ from agentevo.experience import Step, Trajectory
 from agentevo.refinement import filters
 from agentevo.refinement.distill import (
     MAX_GROUPS,
+    Draft,
     distill,
     group,
     supported,
