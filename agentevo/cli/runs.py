@@ -233,7 +233,7 @@ def report(
 @app.command("episodes")
 def episodes(
     run: str = RUN,
-    episode: str | None = typer.Argument(None, metavar="[EPISODE]", help="Its id: print it whole."),
+    episode: str | None = typer.Argument(None, metavar="EPISODE", help="Its id: print it whole."),
     generation: int | None = typer.Option(None, min=0, help="Only of this generation."),
     purpose: str | None = typer.Option(
         None, help="Only of acquisition, gate, report or evaluation.", show_default="all"

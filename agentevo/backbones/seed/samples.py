@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agentevo.backbones.seed import words
 from agentevo.backbones.seed.drawing import Size, draw_size, draw_world
 from agentevo.backbones.seed.expert import Expert
-from agentevo.backbones.seed.thoughts import Pieces
+from agentevo.backbones.seed.thoughts import Pieces, numbered
 from agentevo.backbones.seed.world import Law, World
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
@@ -217,7 +218,8 @@ def distill_sample(rng: random.Random, n_steps: int = MAX_STEPS) -> Sample:
         steps = [(command, turn.observation) for command, turn in turns]
         thought = prompts.parse_reply(played.turns[last - 1].reply).thought
         if not has_won and rng.random() < 0.35:
-            steps[-1] = _lost(rng, played.world)
+            ends, thought = _lost(rng, played.world, thought)
+            steps[-1:] = ends
         shown = _shown_by(played.world, *steps[-1])
         if rng.random() < 0.5:  # as where a transcript was too long
             p_left_out = 0.7 * rng.random()
@@ -249,13 +251,31 @@ def _cut(rng: random.Random, played: Played) -> int:
     return rng.choice(noted if noted and rng.random() < 0.8 else range(1, len(played.turns) + 1))
 
 
-def _lost(rng: random.Random, world: World) -> tuple[str, str]:
-    """Return a step that does to a thing what nobody asked for, and ends the game."""
+def _lost(rng: random.Random, world: World, thought: str) -> tuple[list[tuple[str, str]], str]:
+    """Return steps of which the last does what nobody asked for and ends the game, and its thought.
+
+    Most often another verb was being tried, in vain at other places before.
+    """
     law, name = rng.choice([*world.laws.values()]), rng.choice(world.needs).thing.name
     said = law.participle if world.says_past else law.verb
     seen = f"You {said} the {name}." if rng.random() < 0.7 else f"You burned the {name}!"
     scored = f"You scored {world.score} out of a possible {world.max_score}, in 9 turns."
-    return f"{law.command} {name} with {law.instrument}", f"{seen}\n\n*** You lost! ***\n\n{scored}"
+    command = f"{law.command} {name} with"
+    lost = (f"{command} {law.instrument}", f"{seen}\n\n*** You lost! ***\n\n{scored}")
+    if rng.random() < 0.3:
+        return [lost], thought
+    known = re.search(r"(?:^| )(know [^;]*;)", thought)
+    pool = [one for one in (*words.FIXTURES, *words.TOOLS) if one != law.instrument]
+    others = rng.sample(pool, rng.randint(0, 3))
+    refusal = rng.choice(words.REFUSALS).format(command=law.command, name=name)
+    asked = rng.choice([one.verb for one in world.laws.values() if one is not law] or [law.verb])
+    left = numbered([f"{asked} {name}", f"{world.make} {world.product}"])
+    number = rng.randint(1, 6)
+    text = (
+        f"do {', '.join(left)}; {known[1] + ' ' if known else ''}test {number} {law.instrument}; "
+    )
+    text += f"{asked}: test {number} {law.instrument}, use {law.instrument} to {law.command} it."
+    return [*((f"{command} {one}", refusal) for one in others), lost], text
 
 
 def _shown_by(world: World, command: str, observation: str) -> list[str]:
