@@ -26,7 +26,7 @@ def draw_drill(rng: random.Random, n_most: int = 16) -> Sample:
     if rng.random() < 0.02:
         return recall(rng, n_most)
     drills = [presence, reading, states, lists, after_survey, surroundings, exploring, trying]
-    return rng.choices([*drills, distilling], [13, 14, 30, 12, 10, 8, 9, 34, 20])[0](rng)
+    return rng.choices([*drills, distilling], [13, 14, 26, 10, 8, 8, 31, 26, 24])[0](rng)
 
 
 def recall(rng: random.Random, n_most: int) -> Sample:
@@ -304,13 +304,19 @@ def surroundings(rng: random.Random) -> Sample:
 
 def exploring(rng: random.Random) -> Sample:
     """Return a step of a search through rooms: what was noted before, and what is noted then."""
-    world = draw_world(rng, Size(rng.randint(3, 10), 1, 0.3, 0.0))
+    world = draw_world(rng, Size(rng.randint(3, 12), 1, 0.3, 0.0))
     route = Route(rng)
     route.start(world.here)
+    names = list(
+        dict.fromkeys(words.name_of_thing(rng) for _ in range(rng.choice([0, 0, 1, 1, 3])))
+    )
+    wanted = numbered(_some_numbers(rng, names))
     said: Pieces = []
     command = observation = ""
     for _ in range(rng.randint(2, 14)):
-        notes, step = route.notes(exploring=True), route.explore([])
+        missed = [(f"{',' if i else ''} {one} no", "decision") for i, one in enumerate(wanted)]
+        notes = [*note("get", wanted), *route.notes(exploring=True)]
+        step = route.explore(missed if route.is_new else [])
         if step is None:
             break
         route.is_new = route.is_known = False

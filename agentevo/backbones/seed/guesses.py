@@ -16,7 +16,7 @@ from agentevo.backbones.seed.thoughts import Pieces, note, numbered
 from agentevo.backbones.seed.world import World, advice
 
 MAX_COMMANDS = 4  # that the world does not know, for one verb
-MAX_ENDINGS = 6  # guesses at how the job ends; what they teach is for the next episodes
+MAX_ENDINGS = 4  # guesses at how the job ends; what they teach is for the next episodes
 
 
 class Use(NamedTuple):
