@@ -63,7 +63,8 @@ class RefinementSettings(Settings):
     """Phase 2: what is kept, and how lessons are made of it."""
 
     filters: tuple[str, ...] = ("success", "near_duplicate", "held_out")
-    """Strategies that traces for training pass in this order."""
+    """Strategies that traces for training pass in this order; `gained` in the place of `success`
+    also takes what led to the last reward of a lost episode."""
     lessons_from: tuple[Literal["success", "failure", "contrast"], ...] = (
         "success",
         "failure",

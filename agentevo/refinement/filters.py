@@ -1,13 +1,13 @@
 """Which trajectories are trained on: the metric-based filters of the survey.
 
 A filter takes trajectories, and the instructions of held-out tasks' first sights, and
-returns those that it lets pass.
+returns those that it lets pass, whole or in part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentevo.experience import Trajectory
 from agentevo.strategies import find
@@ -28,6 +28,16 @@ Filter = Callable[[Sequence[Trajectory], HeldOut], list[Trajectory]]
 def success(trajectories: Sequence[Trajectory], held_out: HeldOut) -> list[Trajectory]:
     """Keep what the environment called a success."""
     return [one for one in trajectories if one.success]
+
+
+def gained(trajectories: Sequence[Trajectory], held_out: HeldOut) -> list[Trajectory]:
+    """Keep successes whole, and of other episodes what led to their last reward, if any."""
+    kept = []
+    for one in trajectories:
+        last = max((i for i, step in enumerate(one.steps, 1) if step.reward > 0), default=0)
+        if one.success or last:
+            kept.append(one if one.success else replace(one, steps=one.steps[:last]))
+    return kept
 
 
 def near_duplicate(trajectories: Sequence[Trajectory], held_out: HeldOut) -> list[Trajectory]:
@@ -54,6 +64,7 @@ def held_out(trajectories: Sequence[Trajectory], held_out: HeldOut) -> list[Traj
 
 STRATEGIES: dict[str, Filter] = {
     "success": success,
+    "gained": gained,
     "near_duplicate": near_duplicate,
     "held_out": held_out,
 }

@@ -66,6 +66,18 @@ def test_a_success_and_a_failure_of_one_task_are_read_together() -> None:
     assert names == [["a#0", "a#1"], ["b#0"]]
 
 
+def test_what_gained_in_a_lost_episode_can_be_kept_without_what_came_after() -> None:
+    won = episode("a", success=True)
+    lost = episode("b", success=False, actions=("open", "look", "burn"))
+    steps = [replace(lost.steps[0], reward=0.5), *lost.steps[1:]]
+    lost = replace(lost, steps=tuple(steps), score=0.5)
+    never = episode("c", success=False)
+    kept, taken = filters.apply(("gained",), [won, lost, never], filters.HeldOut())
+    assert kept[0] == won
+    assert [step.action for step in kept[1].steps] == ["open"]
+    assert taken == {"gained": 1}
+
+
 def test_lessons_name_the_episodes_of_their_batch_and_need_the_support_that_is_asked() -> None:
     backbone = backbones.load(f"{WORLDS}:scripted")
     episodes = [episode("a", success=True), episode("b", success=True)]
