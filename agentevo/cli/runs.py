@@ -43,7 +43,7 @@ def list_(as_json: bool = output.AS_JSON) -> None:
         print(f"no runs in {home() / 'runs'}; begin one with: {output.program()} evolve")
     else:
         output.print_table(
-            ["run!", "status!", "created", "benchmark", "recipe", "turns#", "episodes#"],
+            ["run!", "status!", "created", "benchmark", "recipe", "generations#", "episodes#"],
             [
                 [row["run"], row["status"], str(row.get("created", ""))[:16].replace("T", " "),
                  row.get("benchmark", ""), row.get("recipe", ""),
@@ -174,7 +174,7 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
                     ("benchmark", "backbone", "recipe", "budget", "levels", "seed")))  # fmt: skip
     print(f"lessons: {', '.join(f'{n} {k}' for k, n in facts['lessons'].items()) or 'none'}")
     print(f"in force: {_arm_text(facts['in_force'])}")
-    if not facts["generations"]:
+    if not facts["generations"] and not arms.rows:
         print("nothing is played yet")
         return
     output.print_table(
@@ -245,7 +245,6 @@ def episodes(
     from agentevo.run import Run
 
     check_choice("--purpose", purpose, Purpose)
-
     opened = Run.open(run)
     try:
         if episode is not None:

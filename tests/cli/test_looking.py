@@ -119,6 +119,7 @@ def test_a_run_of_files_goes_on_from_any_folder(place: Path, cli: CLI) -> None:
     assert done.returncode == 0, done.stderr
     settings = read(cli, "runs", "show", "far")["settings"]
     assert settings["benchmark"] == f"{place}/shop.py:shop"
+    assert "Test split" in cli("runs", "show", "far").stdout, "also where no generation is played"
 
 
 def test_the_report_is_written_anew(cli: CLI, boxes: str) -> None:
