@@ -62,9 +62,9 @@ class AcquisitionSettings(Settings):
 class RefinementSettings(Settings):
     """Phase 2: what is kept, and how lessons are made of it."""
 
-    filters: tuple[str, ...] = ("success", "near_duplicate", "held_out")
-    """Strategies that traces for training pass in this order; `gained` in the place of `success`
-    also takes what led to the last reward of a lost episode."""
+    filters: tuple[str, ...] = ("gained", "near_duplicate", "held_out")
+    """Strategies that traces for training pass in this order. `gained` takes successes, and of
+    lost episodes what led to their last reward; `success` takes successes alone."""
     lessons_from: tuple[Literal["success", "failure", "contrast"], ...] = (
         "success",
         "failure",
@@ -112,7 +112,8 @@ class WeightSettings(Settings):
     max_turns: int = Field(2000, ge=1)
     """Turns of the traces that are trained on, at most."""
     min_traces: int = Field(4, ge=1)
-    """With fewer traces nothing is trained."""
+    """With fewer traces nothing is trained. Where the memory's lessons are taken out of the prompts,
+    only traces that had some count."""
 
 
 class EvaluationSettings(Settings):

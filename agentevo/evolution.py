@@ -177,8 +177,11 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         seed=run.config.seed + generation,
     )
     payload: dict[str, Any] = {"n_traces": data.n_traces, "n_replayed": data.n_replayed}
+    payload["n_told"] = data.n_told
     payload |= {"filtered": taken, "data_hash": data.data_hash, "adapter": ""}
-    if data.n_traces >= settings.min_traces:
+    # where lessons are taken out of the prompt, what had none teaches what is known already
+    distils = settings.lessons == "strip" and run.config.memory.enabled
+    if (data.n_told if distils else data.n_traces) >= settings.min_traces:
         name = f"{run.id}-g{generation}"
         folder = run.adapter_folder(name)
         if not folder.exists():
