@@ -4,7 +4,10 @@ The log in SQL is the truth, Chroma an index over the active lessons, a Snapshot
 read-only memory as of one version. Importing this loads no model and no Chroma.
 """
 
+from agentevo.memory import exchange
+from agentevo.memory.conflicts import conflicts, contradict
 from agentevo.memory.credit import Use, Utility, Verdict, utilities, utility
+from agentevo.memory.difference import Difference, difference
 from agentevo.memory.embedding import Embedder, MiniLM, SentenceModel
 from agentevo.memory.errors import (
     LessonError,
@@ -12,10 +15,12 @@ from agentevo.memory.errors import (
     MemoryAccessError,
     MemoryUseError,
 )
+from agentevo.memory.forgetting import STRATEGIES as FORGETTING
+from agentevo.memory.forgetting import Standing, forgotten
 from agentevo.memory.intake import Written
 from agentevo.memory.lesson import Kind, Lesson, Provenance, Status
 from agentevo.memory.likeness import MergeSettings
-from agentevo.memory.log import Event, EventKind
+from agentevo.memory.log import Event, EventKind, events, latest
 from agentevo.memory.mending import Mended
 from agentevo.memory.readers import history, lessons, scopes
 from agentevo.memory.recall import (
@@ -26,15 +31,21 @@ from agentevo.memory.recall import (
     count_words,
     episode_rng,
 )
+from agentevo.memory.scanner import Danger, Finding, redact, scan
 from agentevo.memory.schema import connect, create, metadata
 from agentevo.memory.snapshot import Snapshot, take_snapshot
 from agentevo.memory.store import Memory
+from agentevo.memory.words import content_words
 
 __all__ = [
+    "FORGETTING",
     "Candidate",
+    "Danger",
+    "Difference",
     "Embedder",
     "Event",
     "EventKind",
+    "Finding",
     "Kind",
     "Lesson",
     "LessonError",
@@ -50,19 +61,30 @@ __all__ = [
     "Recalled",
     "SentenceModel",
     "Snapshot",
+    "Standing",
     "Status",
     "Use",
     "Utility",
     "Verdict",
     "Withholding",
     "Written",
+    "conflicts",
     "connect",
+    "content_words",
+    "contradict",
     "count_words",
     "create",
+    "difference",
     "episode_rng",
+    "events",
+    "exchange",
+    "forgotten",
     "history",
+    "latest",
     "lessons",
     "metadata",
+    "redact",
+    "scan",
     "scopes",
     "take_snapshot",
     "utilities",

@@ -17,6 +17,8 @@ class State:
     """Every lesson that ever was, by id, whatever its status."""
     spoken_for: dict[str, str] = field(default_factory=dict)
     """By content key: the id of the lesson that has these words, or took them in."""
+    born: dict[str, int] = field(default_factory=dict)
+    """By id: the version of the lesson's first event."""
     changed: dict[str, int] = field(default_factory=dict)
     """By id: the version of the lesson's last event."""
 
@@ -46,6 +48,7 @@ class State:
         self.spoken_for.setdefault(lesson.content_key, lesson.id)
         if event.kind == "merge" and "content_key" in event.payload:
             self.spoken_for.setdefault(str(event.payload["content_key"]), lesson.id)
+        self.born.setdefault(lesson.id, event.version)
         self.changed[lesson.id] = event.version
         self.version = event.version
 
@@ -77,6 +80,8 @@ def _after(lesson: Lesson | None, event: Event) -> Lesson:
         "retire": ("status",),
         "restore": ("status",),
         "pin": ("pinned",),
+        "quarantine": ("status",),
+        "release": ("status",),
     }[event.kind]
     return replace(lesson, **{name: data[name] for name in changes if name in data})  # type: ignore[arg-type]
 

@@ -156,15 +156,35 @@ class Index:
         for start in range(0, len(ids), _BATCH):
             self._collection.delete(ids=list(ids[start : start + _BATCH]))
 
-    def nearest(self, vector: Vectors, n: int) -> list[tuple[str, float]]:
-        """Return the n nearest ids with their cosine (-1..1), nearest first."""
-        if n < 1 or not self._collection.count():
-            return []
+    def nearest(self, queries: Vectors, n: int) -> dict[str, tuple[float, Vectors]]:
+        """Return what is nearest to any of some queries.
+
+        Args:
+            queries: Vectors, (m, d).
+            n: How many are looked for, for each query.
+
+        Returns:
+            By id, nearest first: the cosine (-1..1) with the nearest query, and the vector (d,).
+        """
+        if n < 1 or not len(queries):
+            return {}
         found = self._collection.query(
-            query_embeddings=vector[None, :], n_results=n, include=["distances"]
+            query_embeddings=queries, n_results=n, include=["distances", "embeddings"]
         )
-        distances = (found["distances"] or [[]])[0]
-        return [(i, 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
+        near: dict[str, tuple[float, Vectors]] = {}
+        distances, embeddings = found["distances"] or [], found["embeddings"]
+        for i, ids in enumerate(found["ids"]):
+            rows = embeddings[i] if embeddings is not None else []
+            for one, distance, row in zip(ids, distances[i], rows, strict=True):
+                cosine = 1.0 - float(distance)
+                if one not in near or cosine > near[one][0]:
+                    near[one] = cosine, np.asarray(row, dtype=np.float32)
+        return dict(sorted(near.items(), key=lambda pair: -pair[1][0]))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet."""
+        return "_client" in self.__dict__
 
     def close(self) -> None:
         """Let go of the client and the locks. May be called again."""

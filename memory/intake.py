@@ -1,12 +1,12 @@
-"""What a batch of new lessons means for a memory: insert, merge, or nothing new.
+"""What a batch of new lessons means for a memory: insert, merge, quarantine, or nothing new.
 
 Decides only; `store` writes what was decided. What was retired stays out, however reworded.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from agentevo.memory.embedding import Vectors
@@ -14,9 +14,11 @@ from agentevo.memory.fold import State
 from agentevo.memory.lesson import Lesson, Provenance, to_row
 from agentevo.memory.likeness import Likeness
 from agentevo.memory.log import Draft
+from agentevo.memory.scanner import redact, scan
 
 Outcome = Literal["inserted", "merged", "known"]
-"""merged: an existing lesson took the sources; known: words and sources were there before."""
+"""merged: an existing lesson took the sources; known: words and sources were there before, or the
+lesson only repeats what its sources had been shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,45 +40,61 @@ class Plan:
 
 def plan_intake(
     lessons: Sequence[Lesson],
-    vectors: Vectors,
+    vectors: Vectors | None,
     state: State,
-    likeness: Likeness,
+    likeness: Likeness | None,
     *,
     who: str,
     why: str,
+    gated: bool = False,
+    scanning: bool = True,
+    shown: Mapping[str, Collection[str]] | None = None,
 ) -> Plan:
     """Decide for each lesson. `likeness` takes in those to be inserted.
 
+    A lesson that the scanner finds suspicious is put in quarantine, where it speaks for no other
+    wording; so is one whose source is, or that rests on a tool, unless a gate is to judge that.
+    Secrets are never written.
+
     Args:
         lessons: What was handed in.
-        vectors: Of their texts, (n, d), in the same order.
+        vectors: Of their texts, (n, d), in the same order. None: only equal words are one lesson
+            as yet, and `settle` looks for near-duplicates later.
         state: The memory as it stands.
-        likeness: Knows the texts of the state's lessons.
+        likeness: Knows the texts of the state's lessons; None where `vectors` is.
         who: Recorded with each event.
         why: Recorded with each event.
+        gated: A gate will judge the version that these lessons make.
+        scanning: False puts nothing in quarantine.
+        shown: Ids of the lessons that a source had in its prompt, by trajectory: what it says of
+            these is an echo, and no new source.
     """
     plan, new = Plan(), dict[str, Lesson]()
     spoken_for = dict[str, str]()
-    for lesson, vector in zip(lessons, vectors, strict=True):
+    for i, given in enumerate(lessons):
+        lesson, suspicion = inspected(given, gated=gated) if scanning else (given, "")
         key = lesson.content_key
         target, cosine = state.spoken_for.get(key) or spoken_for.get(key), 1.0
-        if target is None and (found := likeness.find(lesson, vector)):
-            target, cosine = found
+        if target is None and not suspicion and likeness is not None and vectors is not None:
+            target, cosine = likeness.find(lesson, vectors[i]) or (None, cosine)
         if target is None:
-            draft = Draft(
-                "insert", lesson.id, f"insert:{lesson.id}", who, why, {"lesson": to_row(lesson)}
-            )
-            plan.drafts.append(draft)
+            row: dict[str, object] = {"lesson": to_row(lesson)}
+            if likeness is None:
+                row["settled"] = False
+            reason = f"{why}; {suspicion}" if why and suspicion else why or suspicion
+            plan.drafts.append(Draft("insert", lesson.id, f"insert:{lesson.id}", who, reason, row))
             plan.decided.append((lesson.id, "inserted"))
             new[lesson.id] = lesson
             spoken_for[key] = lesson.id
-            likeness.add(lesson, vector)
+            if not suspicion and likeness is not None and vectors is not None:
+                likeness.add(lesson, vectors[i])
             continue
         said = key in state.spoken_for or key in spoken_for
         spoken_for[key] = target
         old = new.get(target) or state.get(target)
-        more = tuple(one for one in lesson.provenance if one not in old.provenance)
-        if said and not more:
+        fresh = without_echoes(lesson.provenance, target, shown or {})
+        more = tuple(one for one in fresh if one not in old.provenance)
+        if not more and (said or not fresh):
             plan.decided.append((target, "known"))
             continue
         plan.drafts += _merge(lesson, old, more, cosine, who=who, why=why)
@@ -84,6 +102,37 @@ def plan_intake(
         if target in new:
             new[target] = old.with_provenance(more)
     return plan
+
+
+def inspected(lesson: Lesson, *, gated: bool) -> tuple[Lesson, str]:
+    """Return a lesson as it may be written, and why it is put in quarantine, or nothing."""
+    if lesson.status not in ("active", "pending"):
+        return lesson, ""
+    found = [str(one) for one in scan(f"{lesson.situation}: {lesson.advice}")]
+    taint = [t for source in lesson.provenance for t in source.taint]
+    if gated:
+        taint = [one for one in taint if not one.startswith("tool:")]
+    suspicion = ", ".join(dict.fromkeys([*found, *(f"read from {one}" for one in taint)]))
+    if not suspicion:
+        return lesson, ""
+    situation, advice = redact(lesson.situation), redact(lesson.advice)
+    same = (situation, advice) == (lesson.situation, lesson.advice)
+    name = lesson.id if same else ""
+    clean = replace(lesson, situation=situation, advice=advice, id=name, status="quarantined")
+    return clean, f"in quarantine: {suspicion}"
+
+
+def without_echoes(
+    sources: Sequence[Provenance], lesson_id: str, shown: Mapping[str, Collection[str]]
+) -> tuple[Provenance, ...]:
+    """Return sources less the trajectories that had the lesson in their prompt."""
+    left = []
+    for source in sources:
+        own = tuple(t for t in source.trajectories if lesson_id not in shown.get(t, ()))
+        if own or not source.trajectories:
+            steps = tuple(step for step in source.steps if step.rpartition("#")[0] in own)
+            left.append(replace(source, trajectories=own, steps=steps))
+    return tuple(left)
 
 
 def _merge(

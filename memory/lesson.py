@@ -12,9 +12,10 @@ from agentevo.memory.errors import LessonError
 Kind = Literal["rule", "strategy", "warning"]
 """rule: how this world works; strategy: how to go about it; warning: what to leave."""
 
-Status = Literal["active", "pending", "retired", "internalised", "merged"]
-"""Only an active lesson is recalled. pending: waits for a release. retired: taken out, the log
-says why. internalised: the weights know it now. merged: another lesson speaks for it."""
+Status = Literal["active", "pending", "quarantined", "retired", "internalised", "merged"]
+"""Only an active lesson is recalled. pending: waits for a release. quarantined: suspicious, and a
+person has to look at it. retired: taken out, the log says why. internalised: the weights know it
+now. merged: another lesson speaks for it."""
 
 MAX_CHARACTERS = 2_000
 """The longest situation or advice that is taken, in characters."""
@@ -32,6 +33,10 @@ class Provenance:
     """The generation in which it was written. None: outside of any."""
     prompt_hash: str = ""
     """Hash of the distiller's prompt. Empty: there was none."""
+    steps: tuple[str, ...] = ()
+    """The steps that say most of it, each as `TRAJECTORY#N`, N from 1. Empty: none was found."""
+    taint: tuple[str, ...] = ()
+    """What of it nobody vouches for: `tool:NAME`, or a step and what is suspicious in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,9 @@ class Lesson:
         return replace(self, provenance=tuple(dict.fromkeys(self.provenance + more)))
 
 
+_MANY = ("trajectories", "steps", "taint")
+
+
 def to_row(lesson: Lesson) -> dict[str, object]:
     """Return a lesson as plain data for JSON."""
     return asdict(lesson)
@@ -126,7 +134,7 @@ def provenance_from(rows: object) -> tuple[Provenance, ...]:
         raise LessonError(f"provenance must be a list, not {type(rows).__name__}")
     try:
         return tuple(
-            Provenance(**{**row, "trajectories": tuple(row.get("trajectories", ()))})
+            Provenance(**{**row, **{name: tuple(row.get(name, ())) for name in _MANY}})
             for row in rows
         )
     except (TypeError, AttributeError) as error:
@@ -134,8 +142,9 @@ def provenance_from(rows: object) -> tuple[Provenance, ...]:
 
 
 def _tidy(text: str) -> str:
-    """Put a text on one line, without control characters, since prompts quote it."""
+    """Put a text on one line, without what cannot be seen, since prompts quote it."""
     if not isinstance(text, str):
         raise LessonError(f"a lesson is made of text, not of {type(text).__name__}")
-    printable = "".join(c if c.isprintable() else " " for c in text)
+    seen = (c for c in text if unicodedata.category(c) != "Cf")
+    printable = "".join(c if c.isprintable() else " " for c in seen)
     return " ".join(printable.split())

@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from agentevo.memory.errors import MemoryAccessError
 from agentevo.memory.schema import events_table
 
-EventKind = Literal["insert", "revise", "merge", "retire", "restore", "pin"]
+EventKind = Literal[
+    "insert", "revise", "merge", "retire", "restore", "pin", "quarantine", "release"
+]
 
 _MAX_TRIES = 20
 _CHUNK = 500

@@ -5,12 +5,13 @@ Pure functions over arrays; no store, no model. Diversity is maximal marginal re
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agentevo.memory.conflicts import contradict
 from agentevo.memory.embedding import Vectors
 from agentevo.memory.errors import MemoryUseError
 from agentevo.memory.lesson import Lesson
@@ -97,6 +98,9 @@ class Recalled:
     """Tokens of the injected lessons."""
     abstained: bool
     """The memory has lessons, but none was near enough."""
+    rivals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By id of a lesson that was chosen: those that contradict it and gave way. Under withholding
+    each of them had the same chance to stand; else it is the best one, or the newest."""
 
     @property
     def text(self) -> str:
@@ -160,6 +164,7 @@ def choose(
     order = np.argsort(-relevance, kind="stable")
     near, relevance = near[order], relevance[order]
     picked = _diverse([lessons[i] for i in near], vectors[near], relevance, settings, count)
+    picked, rivals = _without_rivals(picked, lessons, near, utility, withholding)
     chosen = [lessons[near[i]] for i in picked]
     left_out = [bool(withholding and withholding.rng.random() < rate) for _ in chosen]
     injected = tuple(one for one, out in zip(chosen, left_out, strict=True) if not out)
@@ -173,7 +178,32 @@ def choose(
         propensity=1 - rate,
         n_tokens=sum(count(one.text) for one in injected),
         abstained=False,
+        rivals=rivals,
     )
+
+
+def _without_rivals(
+    picked: list[int],
+    lessons: Sequence[Lesson],
+    near: NDArray[np.intp],
+    utility: NDArray[np.float64],
+    withholding: Withholding | None,
+) -> tuple[list[int], dict[str, tuple[str, ...]]]:
+    """Return positions of which no two lessons contradict each other, and who gave way to whom."""
+    left, rivals = list(picked), dict[str, tuple[str, ...]]()
+    for one in picked:
+        own = lessons[near[one]]
+        group = [i for i in left if i == one or contradict(own, lessons[near[i]])]
+        if one not in left or len(group) == 1:
+            continue
+        if withholding:
+            stands = group[int(withholding.rng.integers(len(group)))]
+        else:
+            stands = max(group, key=lambda i: (utility[near[i]], near[i]))
+        away = [i for i in group if i != stands]
+        left = [i for i in left if i not in away]
+        rivals[lessons[near[stands]].id] = tuple(lessons[near[i]].id for i in away)
+    return left, rivals
 
 
 def _diverse(
@@ -190,17 +220,18 @@ def _diverse(
     """
     left, picked = list(range(len(lessons))), list[int]()
     alike = np.zeros(len(lessons))
+    cosines, texts = vectors @ vectors.T, [one.text for one in lessons]
     room = settings.n_tokens
     while left and len(picked) < settings.n_lessons:
         worth = (1 - settings.diversity) * relevance[left] - settings.diversity * alike[left]
         best = left.pop(int(np.argmax(worth)))
-        size = count(lessons[best].text)
+        size = count(texts[best])
         if size > room:
             continue
         room -= size
         picked.append(best)
         for other in left:
-            cosine = float(vectors[other] @ vectors[best])
-            shared = min(cosine, overlap(lessons[other].text, lessons[best].text))
-            alike[other] = max(alike[other], shared)
+            if cosines[other, best] > alike[other]:
+                shared = min(float(cosines[other, best]), overlap(texts[other], texts[best]))
+                alike[other] = max(alike[other], shared)
     return picked

@@ -37,7 +37,7 @@ def _changes(now: Lesson, then: Lesson | None) -> list[tuple[EventKind, dict[str
     changes: list[tuple[EventKind, dict[str, object]]] = []
     if (now.situation, now.advice) != (then.situation, then.advice):
         changes.append(("revise", {"situation": then.situation, "advice": then.advice}))
-    if now.status != then.status:
+    if now.status != then.status and now.status != "quarantined":  # that takes a person
         kind: EventKind = "restore" if then.status == "active" else "retire"
         changes.append((kind, {"status": then.status}))
     if now.pinned != then.pinned:

@@ -41,6 +41,16 @@ class Snapshot:
         """Return the snapshot with utilities by lesson id; those not named become 0."""
         return replace(self, utility=tuple(utility.get(one.id, 0.0) for one in self.lessons))
 
+    def without(self, lesson_id: str) -> "Snapshot":
+        """Return the snapshot less one lesson."""
+        left = [i for i, one in enumerate(self.lessons) if one.id != lesson_id]
+        return replace(
+            self,
+            lessons=tuple(self.lessons[i] for i in left),
+            vectors=self.vectors[left],
+            utility=tuple(self.utility[i] for i in left),
+        )
+
     def recall(
         self,
         query: str | Sequence[str],

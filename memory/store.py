@@ -1,23 +1,32 @@
 """Memory: the one writer of a scope's lessons. First the log, then the index."""
 
 import threading
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import numpy as np
 import sqlalchemy as sa
 
-from agentevo.memory.embedding import Embedder
+from agentevo.memory.embedding import Embedder, Vectors
 from agentevo.memory.errors import LessonError
 from agentevo.memory.index import Index
 from agentevo.memory.intake import Written, plan_intake
 from agentevo.memory.lesson import Lesson
 from agentevo.memory.likeness import MergeSettings
 from agentevo.memory.mending import Mended, compare, wrong_vectors
+from agentevo.memory.recall import (
+    Recalled,
+    RecallSettings,
+    Withholding,
+    choose,
+    count_words,
+)
 from agentevo.memory.revert import drafts_back_to
 from agentevo.memory.schema import create
+from agentevo.memory.settler import Settler
 from agentevo.memory.snapshot import Snapshot, take_snapshot
 from agentevo.memory.vectors import vectors_of
 from agentevo.memory.writer import Writer
@@ -38,6 +47,7 @@ class Memory:
         embedder: Embedder,
         *,
         merging: MergeSettings | None = None,
+        scanning: bool = True,
         rebuild: bool = False,
     ) -> None:
         """Open a scope's memory.
@@ -48,20 +58,23 @@ class Memory:
             scope: Whose lessons.
             embedder: For situations, and for finding near-duplicates.
             merging: When two wordings are one lesson; None means the defaults.
+            scanning: Put suspicious lessons in quarantine; False only to measure what that is
+                worth.
             rebuild: Make the index anew from the log, also where another embedder made it.
 
         Raises:
             MemoryAccessError: It is open elsewhere, or another embedder made the index.
         """
-        self.scope = scope
-        self._engine, self._embedder = engine, embedder
+        self.scope, self.engine = scope, engine
+        self._embedder, self._scanning = embedder, scanning
         self._lock = threading.RLock()
         self._index = Index(where, scope, embedder, log_id=create(engine), anew=rebuild)
         self._writer = Writer(engine, scope, embedder, self._index, merging or MergeSettings())
+        self._settler = Settler(self.settle)
         try:
             self.mended = self._writer.mend(expected=rebuild)
         except BaseException:
-            self.close()
+            self._index.close()
             raise
 
     def __enter__(self) -> Self:
@@ -78,8 +91,13 @@ class Memory:
         self.close()
 
     def close(self) -> None:
-        """Let the index go, so that another process can have it."""
-        self._index.close()
+        """Settle, and let the index go, so that another process can have it."""
+        self._settler.stop()
+        try:
+            if self._index.is_open and self._writer.is_behind:
+                self.settle()
+        finally:
+            self._index.close()
 
     @property
     def version(self) -> int:
@@ -97,12 +115,33 @@ class Memory:
         with self._lock:
             return self._writer.state.get(lesson_id)
 
-    def insert(self, lessons: Sequence[Lesson], *, who: str, why: str = "") -> tuple[Written, ...]:
+    def insert(
+        self,
+        lessons: Sequence[Lesson],
+        *,
+        who: str,
+        why: str = "",
+        gated: bool = False,
+        shown: Mapping[str, Collection[str]] | None = None,
+        wait: bool = True,
+    ) -> tuple[Written, ...]:
         """Take in lessons: all in one transaction, each exactly once.
 
         A lesson that is there in other words is merged: the older wording stays and takes the
         sources. Words that were retired, internalised or merged before stay so; a pending
-        lesson becomes active when it is learned again from new sources.
+        lesson becomes active when it is learned again from new sources. What the scanner finds
+        suspicious, or nobody vouches for, is put in quarantine, and secrets are taken out.
+
+        Args:
+            lessons: Of this scope.
+            who: Recorded with each event.
+            why: Recorded with each event.
+            gated: A gate will judge the version that these make, so that resting on a tool alone
+                puts none of them in quarantine.
+            shown: Ids of the lessons that a source had in its prompt, by trajectory: what it says
+                of these is an echo, and adds no source.
+            wait: False returns as soon as the lessons are in the log. They are compared with the
+                others, and indexed, in batches in the background; `settle` waits for that.
 
         Returns:
             What became of each, in the order given.
@@ -117,15 +156,25 @@ class Memory:
             return ()
         with self._lock:
             self._writer.read_on()
-            likeness, self._writer.likeness = self._writer.texts(), None
-            texts = [one.text for one in lessons]
-            vectors = vectors_of(self._engine, self._embedder, texts)
-            plan = plan_intake(lessons, vectors, self._writer.state, likeness, who=who, why=why)
-            before = self._writer.state.version
-            self._writer.write(plan.drafts)
-            if self._writer.state.version - before <= len(plan.drafts):
-                self._writer.likeness = likeness  # nobody else wrote meanwhile
+            likeness = vectors = None
+            if wait:
+                self._writer.settle()
+                likeness = self._writer.texts()
+                texts = [one.text for one in lessons]
+                vectors = vectors_of(self.engine, self._embedder, texts)
+            plan = plan_intake(
+                lessons, vectors, self._writer.state, likeness,
+                who=who, why=why, gated=gated, scanning=self._scanning, shown=shown,
+            )  # fmt: skip
+            self._writer.take_in(plan.drafts, follow=wait)
+            if not wait:
+                self._settler.soon()
             return tuple(Written(self._writer.state.get(i), what) for i, what in plan.decided)
+
+    def settle(self) -> None:
+        """Finish what `insert` did not wait for: near-duplicates are merged, the index follows."""
+        with self._lock:
+            self._writer.settle()
 
     def revise(
         self,
@@ -161,15 +210,7 @@ class Memory:
                 raise LessonError(f"lesson {into} cannot be merged into itself")
             if gone.pinned:
                 raise LessonError(f"lesson {gone.id} is pinned: unpin it first")
-            sources: dict[str, object] = {
-                "content_key": gone.content_key,
-                "absorbed": gone.id,
-                "provenance": [asdict(source) for source in gone.provenance],
-            }
-            drafts = [
-                self._writer.draft("merge", kept.id, sources, who=who, why=why),
-                self._writer.draft("merge", gone.id, {"into": kept.id}, who=who, why=why),
-            ]
+            drafts = self._writer.merging(gone.id, kept.id, who=who, why=why)
             return self._writer.write(drafts)[-1]
 
     def retire(
@@ -194,10 +235,39 @@ class Memory:
                 "retire", lesson_id, {"status": status}, who=who, why=why, key=key
             )
 
-    def restore(self, lesson_id: str, *, who: str, why: str, key: str | None = None) -> int:
-        """Make a lesson active again, or release a pending one. Returns the version."""
+    def quarantine(self, lesson_id: str, *, who: str, why: str) -> int:
+        """Take a lesson out of recall until a person has looked at it. Returns the version."""
         with self._lock:
             self._writer.read_on()
+            changes: dict[str, object] = {"status": "quarantined"}
+            return self._writer.change("quarantine", lesson_id, changes, who=who, why=why)
+
+    def release(self, lesson_id: str, *, who: str, why: str) -> int:
+        """Make a lesson active that is in quarantine or pending. Returns the version.
+
+        Raises:
+            LessonError: It is neither.
+        """
+        with self._lock:
+            self._writer.read_on()
+            status = self._writer.state.get(lesson_id).status
+            if status not in ("quarantined", "pending", "active"):
+                raise LessonError(f"lesson {lesson_id} is {status}: restore it instead")
+            changes: dict[str, object] = {"status": "active"}
+            return self._writer.change("release", lesson_id, changes, who=who, why=why)
+
+    def restore(self, lesson_id: str, *, who: str, why: str, key: str | None = None) -> int:
+        """Make a lesson active again. Returns the version.
+
+        Raises:
+            LessonError: It is in quarantine.
+        """
+        with self._lock:
+            self._writer.read_on()
+            if self._writer.state.get(lesson_id).status == "quarantined":
+                raise LessonError(
+                    f"lesson {lesson_id} is in quarantine: look at it, and release it"
+                )
             return self._writer.change(
                 "restore", lesson_id, {"status": "active"}, who=who, why=why, key=key
             )
@@ -216,21 +286,72 @@ class Memory:
         """
         with self._lock:
             self._writer.read_on()
-            drafts = drafts_back_to(self._engine, self._writer.state, self.scope, version, who, why)
+            drafts = drafts_back_to(self.engine, self._writer.state, self.scope, version, who, why)
             self._writer.write(drafts)
             return self._writer.state.version
 
     def snapshot(self, version: int | None = None) -> Snapshot:
         """Return the memory as of a version, read-only; None means the latest."""
         with self._lock:
-            return take_snapshot(self._engine, self.scope, self._embedder, version, keep=True)
+            self._writer.settle()
+            return take_snapshot(self.engine, self.scope, self._embedder, version, keep=True)
 
     def search(self, query: str, n: int = 10) -> tuple[tuple[Lesson, float], ...]:
         """Return the n active lessons nearest to a query, with their cosine, from the index."""
-        vector = self._embedder.embed([query])[0]
+        return tuple((one, cosine) for one, cosine, _ in self._nearest([query], n))
+
+    def recall(
+        self,
+        query: str | Sequence[str],
+        settings: RecallSettings | None = None,
+        *,
+        utility: Mapping[str, float] | None = None,
+        withholding: Withholding | None = None,
+        count: Callable[[str], int] = count_words,
+    ) -> Recalled:
+        """Choose the lessons that fit a query, as a snapshot does, by way of the index.
+
+        The index finds the nearest without looking at all, so this is as fast in a large memory
+        as in a small one; a snapshot looks at all, and always ranks the same.
+
+        Args:
+            query: What the agent faces. Several passages count by the nearest of them.
+            settings: How to choose; None means the defaults.
+            utility: What credit knows, by lesson id, -1..1; 0 where it is not named.
+            withholding: Random leaving out, for credit.
+            count: Counts tokens for the budget; words by default.
+        """
+        settings, known = settings or RecallSettings(), utility or {}
+        passages = [query] if isinstance(query, str) else list(query)
+        passages = [text for text in passages if text.strip()]
+        found = self._nearest(passages, settings.n_candidates if settings.n_lessons else 0)
+        found.sort(key=lambda one: self._writer.state.born[one[0].id])  # as in a snapshot
+        return choose(
+            [one for one, _, _ in found],
+            np.array([vector for _, _, vector in found], dtype=np.float32),
+            np.round([cosine for _, cosine, _ in found], 5),
+            utility=np.array([known.get(one.id, 0.0) for one, _, _ in found]),
+            settings=settings,
+            withholding=withholding,
+            count=count,
+        )
+
+    def _nearest(self, passages: Sequence[str], n: int) -> list[tuple[Lesson, float, Vectors]]:
+        """Return the active lessons nearest to any passage: lesson, cosine, vector."""
+        if not passages or n < 1:
+            return []
+        vectors = self._embedder.embed(passages)
         with self._lock:
-            found = self._index.nearest(vector, n)
-            return tuple((self._writer.state.get(i), cosine) for i, cosine in found)
+            if self._writer.is_behind:
+                self._writer.settle()
+            found = self._index.nearest(vectors, n)
+            if (
+                not found.keys() <= self._writer.state.lessons.keys()
+            ):  # another writer's, on a server
+                self._writer.settle()
+            state = self._writer.state
+            near = [(state.get(i), *pair) for i, pair in found.items()]
+        return [one for one in near if one[0].status == "active"][:n]
 
     def rebuild(self) -> Mended:
         """Throw the index away and make it anew from the log."""
@@ -241,8 +362,8 @@ class Memory:
     def check(self) -> tuple[str, ...]:
         """Return what is wrong between index and log, one line each; empty if they agree."""
         with self._lock:
-            self._writer.read_on()
+            self._writer.settle()
             lines = compare(self._writer.state, self._index.marks()).lines()
             return lines + wrong_vectors(
-                self._writer.state, self._index.vectors(), self._engine, self._embedder
+                self._writer.state, self._index.vectors(), self.engine, self._embedder
             )

@@ -74,10 +74,18 @@ def _stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 
+@lru_cache(maxsize=20_000)
+def _word_set(text: str) -> frozenset[str]:
+    """Return the content words of a text, each once."""
+    return frozenset(content_words(text))
+
+
 def overlap(first: str, second: str) -> float:
     """Return the Jaccard overlap (0..1) of the content words of two texts."""
-    one, two = set(content_words(first)), set(content_words(second))
-    return len(one & two) / len(one | two) if one | two else 1.0
+    one, two = _word_set(first), _word_set(second)
+    n_shared = len(one & two)
+    n_all = len(one) + len(two) - n_shared
+    return n_shared / n_all if n_all else 1.0
 
 
 def agree(first: str, second: str, *, share: float) -> bool:

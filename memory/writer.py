@@ -4,8 +4,8 @@ Knows in which order things are written; `store` knows what a user may ask for.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
 
 import sqlalchemy as sa
 
@@ -38,7 +38,8 @@ class Writer:
         """The near-duplicate finder, if it is made and up to date."""
         self._engine, self._scope, self._embedder = engine, scope, embedder
         self._index, self._merging = index, merging
-        self._behind = False
+        self._waiting: dict[str, None] = {}  # ids whose index entries do not follow the log yet
+        self._unsettled: dict[str, None] = {}  # ids that were not compared with the others yet
 
     def change(
         self,
@@ -64,45 +65,106 @@ class Writer:
         key = f"{kind}:{lesson_id}:{self.state.changed[lesson_id]}:{digest(payload)}"
         return Draft(kind, lesson_id, key, who, why, payload)
 
-    def write(self, drafts: Sequence[Draft]) -> tuple[int, ...]:
+    def write(self, drafts: Sequence[Draft], *, follow: bool = True) -> tuple[int, ...]:
         """Append events to the log, take them in, and bring the index after them.
 
-        If the index fails, the events stand all the same, and the index is mended before
-        the next write or at the next opening.
+        If the index fails, the events stand all the same, and it is brought after them at the
+        next chance, or at the next opening.
+
+        Args:
+            drafts: What is to be written, in one transaction.
+            follow: False leaves the index behind until `follow` is called.
         """
-        if self._behind:
-            self.mend()
         versions = append(self._engine, self._scope, drafts) if drafts else ()
-        self._behind = True
-        touched = self.read_on()
-        bring_after(self.state, touched, self._index, self._engine, self._embedder)
-        self._behind = False
+        self.read_on()
+        if follow:
+            self.follow()
         return versions
 
-    def read_on(self) -> dict[str, None]:
-        """Take in what the log has beyond the state; return the ids it touched."""
+    def take_in(self, drafts: Sequence[Draft], *, follow: bool) -> None:
+        """Write events that leave the near-duplicate finder as it is, if nobody else writes."""
+        likeness, before = self.likeness, self.state.version
+        self.write(drafts, follow=follow)
+        if self.state.version - before <= len(drafts):
+            self.likeness = likeness
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the index, or the search for near-duplicates, has yet to follow the log."""
+        return bool(self._waiting or self._unsettled)
+
+    def follow(self) -> None:
+        """Bring the index after the log, if it is behind."""
+        if self._waiting:
+            ids = list(self._waiting)
+            bring_after(self.state, ids, self._index, self._engine, self._embedder)
+            self._waiting.clear()
+
+    def settle(self) -> None:
+        """Merge what was inserted without waiting into what says the same, and `follow`."""
+        self.read_on()
+        unsettled = [i for i in self._unsettled if self.state.lessons[i].status == "active"]
+        if unsettled:
+            drafts = []
+            likeness = self.texts(without=self._unsettled)
+            lessons = [self.state.lessons[i] for i in unsettled]
+            vectors = vectors_of(self._engine, self._embedder, [one.text for one in lessons])
+            for lesson, vector in zip(lessons, vectors, strict=True):
+                if lesson.pinned or not (found := likeness.find(lesson, vector)):
+                    likeness.add(lesson, vector)
+                    continue
+                drafts += self.merging(lesson.id, found[0], who="settling", why="says the same")
+            self._unsettled.clear()
+            self.take_in(drafts, follow=False)
+        self.follow()
+
+    def merging(self, gone_id: str, kept_id: str, *, who: str, why: str) -> list[Draft]:
+        """Return the events by which one lesson speaks for another, with the sources of both."""
+        gone = self.state.get(gone_id)
+        sources: dict[str, object] = {
+            "content_key": gone.content_key,
+            "absorbed": gone.id,
+            "provenance": [asdict(source) for source in gone.provenance],
+        }
+        return [
+            self.draft("merge", kept_id, sources, who=who, why=why),
+            self.draft("merge", gone.id, {"into": kept_id}, who=who, why=why),
+        ]
+
+    def read_on(self) -> None:
+        """Take in what the log has beyond the state; the index has yet to follow."""
         new = events(self._engine, self._scope, after=self.state.version)
         for event in new:
             self.state.apply(event)
+            self._waiting[event.lesson_id] = None
+            self._unsettled.pop(event.lesson_id, None)
+            if event.kind == "insert" and not event.payload.get("settled", True):
+                self._unsettled[event.lesson_id] = None
         if any(event.kind not in ("retire", "pin") for event in new):
             self.likeness = None
-        return dict.fromkeys(event.lesson_id for event in new)
 
     def mend(self, *, expected: bool = False) -> Mended:
         """Make the index agree with the log, and say what that took (a warning, if unexpected)."""
         self.read_on()
         difference = compare(self.state, self._index.marks())
-        bring_after(self.state, difference.ids, self._index, self._engine, self._embedder)
-        self._behind = False
+        late = [i for i in self._unsettled if i in difference.missing]  # that it died is no fault
+        self._waiting, self._unsettled = dict.fromkeys(difference.ids), dict.fromkeys(late)
+        self.settle()
         if difference.ids:
+            expected = expected or len(late) == len(difference.ids)
             level = logging.INFO if expected else logging.WARNING
             logger.log(level, "mended the index of scope %r: %s", self._scope, difference)
         return difference
 
-    def texts(self) -> Likeness:
-        """Return the near-duplicate finder, made of all lessons that were not merged."""
+    def texts(self, *, without: Collection[str] = ()) -> Likeness:
+        """Return the near-duplicate finder, of all lessons not merged or in quarantine."""
         if self.likeness is None:
-            lessons = [one for one in self.state.lessons.values() if one.status != "merged"]
+            away = ("merged", "quarantined")
+            lessons = [
+                one
+                for one in self.state.lessons.values()
+                if one.status not in away and one.id not in without
+            ]
             vectors = vectors_of(self._engine, self._embedder, [one.text for one in lessons])
             self.likeness = Likeness(self._merging)
             for lesson, vector in zip(lessons, vectors, strict=True):

@@ -18,63 +18,86 @@ from .conftest import HashEmbedder
 ROOT = Path(__file__).parents[2]
 
 
-def start_child(folder: Path) -> subprocess.Popen[str]:
-    """Start a writing process and wait until it has the memory open."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    child = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("writing_child.py")), str(folder)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == "open\n"
-    return child
+class Writers:
+    """Writing processes, one after the other, each to be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.parent = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("writing_child.py")), str(folder)],
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert self.read() == "ready"
+
+    def read(self) -> str:
+        assert self.parent.stdout is not None
+        return self.parent.stdout.readline().strip()
+
+    def start(self) -> int:
+        """Start one, wait until it has the memory open, and return its process id."""
+        assert self.parent.stdin is not None
+        self.parent.stdin.write("go\n")
+        self.parent.stdin.flush()
+        said = sorted([self.read(), self.read()])
+        assert said[0] == "open", said
+        return int(said[1].removeprefix("pid "))
+
+    def kill(self, child: int, *, after: int = 0, wait_s: float = 0) -> dict[str, str]:
+        """Kill one with SIGKILL, so many acknowledgements and seconds from now.
+
+        Returns:
+            What it had acknowledged: status by lesson id.
+        """
+        told = [self.read() for _ in range(after)]
+        time.sleep(wait_s)
+        os.kill(child, signal.SIGKILL)
+        while (line := self.read()) != "dead":
+            told.append(line)
+        return dict(line.split() for line in told)
+
+    def close(self) -> None:
+        assert self.parent.stdin is not None
+        assert self.parent.stdout is not None
+        self.parent.stdin.close()
+        self.parent.wait()
+        self.parent.stdout.close()
 
 
-def kill(child: subprocess.Popen[str], *, after: int = 0, wait_s: float = 0) -> dict[str, str]:
-    """Kill a child with SIGKILL, so many acknowledgements and seconds from now.
-
-    Returns:
-        What it had acknowledged: status by lesson id.
-    """
-    assert child.stdout is not None
-    told = "".join(child.stdout.readline() for _ in range(after))
-    time.sleep(wait_s)
-    child.send_signal(signal.SIGKILL)
-    told += child.communicate()[0]
-    whole = [line.split() for line in told.splitlines(keepends=True) if line.endswith("\n")]
-    return {lesson_id: status for lesson_id, status in whole}
+@pytest.fixture
+def writers(tmp_path: Path) -> Iterator[Writers]:
+    some = Writers(tmp_path)
+    yield some
+    some.close()
 
 
-def test_a_killed_writer_loses_nothing_acknowledged_and_index_and_log_agree(
-    tmp_path: Path,
+def test_fifty_killed_writers_lose_nothing_acknowledged_and_index_and_log_agree(
+    tmp_path: Path, writers: Writers
 ) -> None:
     acknowledged: dict[str, str] = {}
-    for after, wait_s in ((6, 0.0), (5, 0.013), (4, 0.029)):
-        acknowledged |= kill(start_child(tmp_path), after=after, wait_s=wait_s)
+    for n in range(50):
+        child = writers.start()
+        acknowledged |= writers.kill(child, after=n % 4, wait_s=0.0007 * (7 * n % 50))
     engine = connect(tmp_path / "log.db")
     with Memory(engine, tmp_path / "index", "kitchen", HashEmbedder()) as memory:
         standing = {one.id: one.status for one in memory.lessons}
-        assert len(acknowledged) >= 15
+        assert len(acknowledged) >= 75
         assert acknowledged.items() <= standing.items()
         assert len({one.content_key for one in memory.lessons}) == len(memory.lessons)
         assert memory.check() == ()
     engine.dispose()
 
 
-def test_a_second_process_is_refused_and_can_still_read(tmp_path: Path) -> None:
-    child = start_child(tmp_path)
+def test_a_second_process_is_refused_and_can_still_read(tmp_path: Path, writers: Writers) -> None:
+    child = writers.start()
     engine = connect(tmp_path / "log.db")
     try:
-        with pytest.raises(MemoryAccessError, match=f"by process {child.pid}.*chroma run --path"):
+        with pytest.raises(MemoryAccessError, match=f"by process {child}.*chroma run --path"):
             Memory(engine, tmp_path / "index", "kitchen", HashEmbedder())
         with pytest.raises(MemoryAccessError):
             Memory(engine, tmp_path / "index", "another scope", HashEmbedder())
         lessons(engine, "kitchen")
     finally:
-        kill(child)
+        writers.kill(child)
     with Memory(engine, tmp_path / "index", "kitchen", HashEmbedder()) as memory:
         assert memory.check() == ()
     engine.dispose()

@@ -102,7 +102,7 @@ def test_diversity_puts_a_repetition_last_but_keeps_it_while_there_is_room(
     memory.insert(
         [
             lesson("the recipe says to fry", "use the hot stove"),
-            lesson("the recipe says to fry", "use a stove that is warm"),
+            lesson("the recipe says to fry fish", "use a stove that is warm"),
             lesson("the recipe hangs on a wall", "look around"),
         ],
         who="tests",
@@ -195,3 +195,51 @@ def test_settings_that_contradict_themselves_are_refused(settings: dict[str, flo
 def test_withholding_everything_is_refused() -> None:
     with pytest.raises(MemoryUseError):
         Withholding(1.0, episode_rng("x"))
+
+
+def test_recall_through_the_index_chooses_what_a_snapshot_chooses(
+    memory: Memory, lesson: MakeLesson
+) -> None:
+    some = [lesson(f"you meet {name}", f"greet {name}") for name in ("anna", "bert", "cleo")]
+    memory.insert([*some, lesson("you fry", "use the stove")], who="x")
+    worth = {some[1].id: 0.4}
+    settings = RecallSettings(n_lessons=2, abstain_below=0.0, keep_above=0.0)
+    for query in (
+        "you meet cleo",
+        ("you fry", "you meet anna and more"),
+        "",
+        "quite another thing",
+    ):
+        from_all = memory.snapshot().with_utility(worth).recall(query, settings)
+        from_index = memory.recall(query, settings, utility=worth)
+        assert from_index.injected == from_all.injected
+        assert {c.lesson_id for c in from_index.candidates} == {
+            c.lesson_id for c in from_all.candidates
+        }
+
+
+def test_recall_sees_a_lesson_that_was_inserted_a_moment_ago(
+    memory: Memory, lesson: MakeLesson
+) -> None:
+    fry = lesson("you fry", "use the stove")
+    memory.insert([fry], who="x", wait=False)
+    assert [one.id for one in memory.recall("you fry").injected] == [fry.id]
+
+
+def test_of_lessons_that_contradict_each_other_one_is_shown(
+    memory: Memory, lesson: MakeLesson
+) -> None:
+    old, new = lesson("you fry", "use the stove"), lesson("you fry", "use the oven", "t2")
+    memory.insert([old, new, lesson("you fry", "wear an apron")], who="x")
+    snapshot = memory.snapshot()
+    chosen = snapshot.recall("you fry", OPEN_ALL)
+    assert {one.advice for one in chosen.injected} == {"use the oven", "wear an apron"}
+    assert chosen.rivals == {new.id: (old.id,)}, "the newer, where nothing is known"
+    proven = snapshot.with_utility({old.id: 0.2}).recall("you fry", OPEN_ALL)
+    assert proven.rivals == {old.id: (new.id,)}
+    drawn = Counter(
+        next(iter(snapshot.recall("you fry", OPEN_ALL, withholding=Withholding(
+            0.0, episode_rng(i))).rivals))
+        for i in range(400)
+    )  # fmt: skip
+    assert 160 < drawn[old.id] < 240
