@@ -142,9 +142,29 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
     return run
 
 
+def extend(run: Run, n_generations: int) -> None:
+    """Let a run go on to so many generations in all, finished or not.
+
+    Raises:
+        RunError: it has finished more of them already.
+        ConfigError: there are not enough training tasks.
+    """
+    from agentevo.run import RunError
+
+    n_done = len(run.ledger.updates(run.id, kind="outcome"))
+    if n_generations < n_done:
+        raise RunError(f"run {run.id} has finished {n_done} generations already")
+    config = run.config.model_copy(update={"n_generations": n_generations})
+    if config != run.config:
+        _check_strategies(config, run.benchmark())
+        run.ledger.add_event(run.id, "extension", {"n_generations": n_generations})
+        run.config = config
+
+
 def _check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     """Raise ConfigError where a strategy is unknown or runs out, before anything is played."""
     from agentevo.acquisition.tasks import chooser
+    from agentevo.memory import FORGETTING
     from agentevo.refinement import filters
     from agentevo.strategies import find
     from agentevo.updating.in_weights import trainer
@@ -158,6 +178,7 @@ def _check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
             )
     for name in config.refinement.filters:
         find("refinement.filters", name, filters.STRATEGIES)
+    find("memory.forgetting", config.memory.forgetting, FORGETTING)
     if config.weights.trainer != "none":
         trainer(config.weights.trainer)
 

@@ -91,6 +91,10 @@ class MemorySettings(Settings):
     """Chance that a lesson is kept back in acquisition, to measure what it is worth."""
     retire_level: float = Field(0.99, gt=0.5, lt=1)
     """Confidence at which a harmful lesson is retired."""
+    capacity: int = Field(1000, ge=1)
+    """Active lessons at most; beyond it the weakest are set aside, never a pinned one."""
+    forgetting: str = "utility"
+    """Strategy that says how strongly a lesson is kept: `utility` or `retention`."""
 
 
 class WeightSettings(Settings):
@@ -112,8 +116,8 @@ class WeightSettings(Settings):
     max_turns: int = Field(2000, ge=1)
     """Turns of the traces that are trained on, at most."""
     min_traces: int = Field(4, ge=1)
-    """With fewer traces nothing is trained. Where the memory's lessons are taken out of the prompts,
-    only traces that had some count."""
+    """With fewer traces nothing is trained. Where the memory's lessons are taken out of the
+    prompts, only traces that had some count."""
 
 
 class EvaluationSettings(Settings):

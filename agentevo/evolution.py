@@ -100,8 +100,12 @@ async def remember(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     assert found is not None
     made: Any = found.payload
     drafts = [
-        Draft(one["situation"], one["advice"], tuple(one["sources"])) for one in made["drafts"]
-    ]
+        Draft(
+            one["situation"], one["advice"],
+            *(tuple(one.get(name, ())) for name in ("sources", "steps", "taint")),
+        )
+        for one in made["drafts"]
+    ]  # fmt: skip
     history = list(run.ledger.episodes(run.id, purpose="acquisition"))
     update, credit = await asyncio.to_thread(
         update_memory,
@@ -111,7 +115,7 @@ async def remember(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         since=made["memory_version"],
         generation=generation,
         distiller=f"{run.config.backbone}+{state['incumbent'].adapter or 'plain'}",
-        retire_level=run.config.memory.retire_level,
+        settings=run.config.memory,
     )
     payload = asdict(update) | {"credit": {key: asdict(one) for key, one in credit.items()}}
     run.ledger.add_update(run.id, generation, "memory", payload)
@@ -230,10 +234,11 @@ async def judge_weights(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]
 
 
 def advance(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
-    """Close the generation and begin the next."""
+    """Close the generation and begin the next, with what is in force."""
     run, generation = runtime.context.run, state["generation"]
-    run.ledger.add_update(run.id, generation, "outcome", asdict(state["incumbent"]))
-    return {"generation": generation + 1}
+    incumbent = run.incumbent()  # the memory may have been edited by hand meanwhile
+    run.ledger.add_update(run.id, generation, "outcome", incumbent.pair)
+    return {"generation": generation + 1, "incumbent": incumbent}
 
 
 def after_advance(state: State, runtime: Runtime[Cycle]) -> Literal["acquire", "__end__"]:
@@ -263,23 +268,19 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
     """
     cycle = Cycle(run, run.benchmark(), tell)
     outcomes = run.ledger.updates(run.id, kind="outcome")
-    incumbent = Arm(0, "")
-    if outcomes:
-        last: Any = outcomes[-1].payload
-        incumbent = Arm(last["memory_version"], last["adapter"])
-    back = run.ledger.events(run.id, kind="rollback")
-    if back and (not outcomes or back[-1].at > outcomes[-1].created):  # by hand, since then
-        named: Any = back[-1].payload
-        incumbent = Arm(named["memory_version"], named["adapter"])
-        generation = len(outcomes) + 1
-        if run.ledger.finished(run.id, generation=generation, purpose="acquisition"):
+    incumbent, generation = run.incumbent(), len(outcomes) + 1
+    begun = list(run.ledger.summaries(run.id, generation=generation, purpose="acquisition"))
+    if begun:
+        back = run.ledger.events(run.id, kind="rollback")
+        if back and (not outcomes or back[-1].at > outcomes[-1].created):
             # it was begun with another pair: what it came to is what the rollback named
             if run.ledger.get_update(run.id, generation, "drafts"):  # some may be written already
-                version = incumbent.memory_version
-                run.memory().revert(version, who="rollback", why="not judged")
-            run.ledger.add_update(run.id, generation, "outcome", asdict(incumbent))
-            outcomes = run.ledger.updates(run.id, kind="outcome")
-    state: State = {"generation": len(outcomes) + 1, "incumbent": incumbent}
+                run.memory().revert(incumbent.memory_version, who="rollback", why="not judged")
+            run.ledger.add_update(run.id, generation, "outcome", incumbent.pair)
+            generation += 1
+        else:  # it goes on with the pair that it was begun with
+            incumbent = Arm(begun[0].memory_version, begun[0].adapter)
+    state: State = {"generation": generation, "incumbent": incumbent}
     if state["generation"] <= run.config.n_generations:
         n_nodes = 8 * run.config.n_generations + 8
         state = await build().ainvoke(state, context=cycle, config={"recursion_limit": n_nodes})

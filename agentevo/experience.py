@@ -36,6 +36,8 @@ class Step:
     """True: the observation stays in the context window to the end."""
     reply: str = ""
     """The reply as the model wrote it."""
+    tool: str = ""
+    """Name of the tool that gave the observation; empty: the environment did."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,20 @@ class Recall:
     """Would have been shown, and were kept back at random to measure what they are worth."""
     propensity: float = 1.0
     """Chance that a lesson which was to be shown was shown."""
+    rivals: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By id of a lesson that was to be shown: those that contradict it and gave way to it. In
+    acquisition which of them stands is drawn, each with the same chance."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Recall:
+        """Read what `dataclasses.asdict` made of one."""
+        return cls(
+            candidates=dict(data["candidates"]),
+            injected=tuple(data["injected"]),
+            withheld=tuple(data["withheld"]),
+            propensity=data["propensity"],
+            rivals={key: tuple(some) for key, some in data.get("rivals", {}).items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -110,17 +126,11 @@ class Trajectory:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Trajectory:
         """Read what `to_json` wrote."""
-        recall = data["recall"]
         return cls(
             **{
                 **data,
                 "steps": tuple(Step(**step) for step in data["steps"]),
-                "recall": Recall(
-                    candidates=dict(recall["candidates"]),
-                    injected=tuple(recall["injected"]),
-                    withheld=tuple(recall["withheld"]),
-                    propensity=recall["propensity"],
-                ),
+                "recall": Recall.from_json(data["recall"]),
                 "lessons": tuple(data["lessons"]),
                 "reflections": tuple(data["reflections"]),
             }

@@ -7,8 +7,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,6 +164,9 @@ class Run:
                 "or of the backbone: what it would do now cannot be compared with what it did; "
                 "it can be looked at, and a new run can be begun"
             )
+        for event in ledger.events(folder.name, kind="extension"):
+            n_generations = int(str(event.payload["n_generations"]))
+            config = config.model_copy(update={"n_generations": n_generations})
         return cls(folder, config, ledger)
 
     def close(self) -> None:
@@ -219,14 +223,15 @@ class Run:
             self._embedder = MiniLM()
         return self._embedder
 
-    def memory(self) -> Memory:
-        """Return the run's memory, open for writing."""
+    def memory(self, *, rebuild: bool = False) -> Memory:
+        """Return the run's memory, open for writing; `rebuild` makes its index anew on opening."""
         from agentevo.memory import Memory
 
         if self._memory is None:
             self._memory = Memory(
-                self.ledger.engine, self.folder / "index", self.scope, self.embedder()
-            )
+                self.ledger.engine, self.folder / "index", self.scope, self.embedder(),
+                rebuild=rebuild,
+            )  # fmt: skip
         return self._memory
 
     def snapshot(self, version: int) -> Snapshot:
@@ -257,8 +262,9 @@ class Run:
         agent, backbone = self.config.agent, self.backbone(arm.adapter)
         recall = None
         if arm.memory_version:
+            snapshot = self.snapshot(arm.memory_version)
             recall = SnapshotRecaller(
-                self.snapshot(arm.memory_version),
+                snapshot.without(arm.without) if arm.without else snapshot,
                 self.config.memory,
                 backbone.count_tokens,
                 self.config.memory.withhold_rate if learning else 0.0,
@@ -287,12 +293,38 @@ class Run:
     # --- where it stands ------------------------------------------------------------------
 
     def incumbent(self) -> Arm:
-        """Return the pair in force: what the gate promoted last, or a rollback named."""
+        """Return the pair in force: what was promoted, rolled back to, or edited by hand."""
         arm = Arm(0, "")
         for event in self.ledger.events(self.id):
-            if event.kind in ("promotion", "rollback"):
-                arm = Arm(int(str(event.payload["memory_version"])), str(event.payload["adapter"]))
+            told = event.payload
+            if event.kind == "rollback" or (event.kind == "promotion" and told["kind"] == "memory"):
+                arm = replace(arm, memory_version=int(str(told["memory_version"])))
+            if event.kind == "rollback" or (event.kind == "promotion" and told["kind"] != "memory"):
+                arm = replace(arm, adapter=str(told["adapter"]))
+            if event.kind == "edit":
+                arm = replace(arm, memory_version=int(str(told["memory_version"])))
         return arm
+
+    @contextmanager
+    def editing(self) -> Iterator[Memory]:
+        """Open the memory to be changed by hand; what it is afterwards is in force.
+
+        Raises:
+            RunError: a generation's lessons stand at the gate.
+        """
+        generation = len(self.ledger.updates(self.id, kind="outcome")) + 1
+        if self.ledger.get_update(self.id, generation, "drafts"):
+            raise RunError(
+                f"the lessons of generation {generation} of run {self.id} are being judged: let "
+                "it go on until that is done (evolve --resume), or roll it back"
+            )
+        memory = self.memory()
+        before = memory.version
+        try:
+            yield memory
+        finally:
+            if memory.version != before:
+                self.ledger.add_event(self.id, "edit", {"memory_version": memory.version})
 
     def promote(self, generation: int, kind: str, arm: Arm) -> None:
         """Put a pair in force."""

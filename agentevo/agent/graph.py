@@ -22,7 +22,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agentevo.agent.tools import call_tool, describe_tools
+from agentevo.agent.tools import call_tool, describe_tools, tool_of
 from agentevo.benchmarks import Environment, Observation
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
@@ -198,11 +198,11 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
     text = str(message.text)
     reply = prompts.parse_reply(text)
     before = state["observation"]
-    keep = False
+    keep, tool = False, tool_of(_tools(episode), reply.action or "")
     if reply.action is None:
         observation = _said(before, prompts.MALFORMED)
-    elif (result := await call_tool(_tools(episode), reply.action)) is not None:
-        observation = _said(before, result)
+    elif tool is not None:
+        observation = _said(before, await call_tool(tool, reply.action))
     else:
         observation = await asyncio.to_thread(episode.environment.step, reply.action)
         keep = bool(observation.info.get("keep"))
@@ -215,6 +215,7 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
         n_reply_tokens=usage["output_tokens"] if usage else 0,
         keep=keep,
         reply=text,
+        tool=tool.name if tool is not None else "",
     )
     return {
         "observation": observation,

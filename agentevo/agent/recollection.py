@@ -52,5 +52,6 @@ class SnapshotRecaller:
             injected=tuple(one.id for one in recalled.injected),
             withheld=tuple(one.id for one in recalled.withheld),
             propensity=recalled.propensity,
+            rivals=dict(recalled.rivals),
         )
         return Recollection(facts, texts)

@@ -21,15 +21,18 @@ def describe_tools(tools: Sequence[BaseTool]) -> str:
     return "\n".join(lines)
 
 
-async def call_tool(tools: Sequence[BaseTool], action: str) -> str | None:
-    """Call the tool that an action names; None: it names none, so it is for the environment.
+def tool_of(tools: Sequence[BaseTool], action: str) -> BaseTool | None:
+    """Return the tool that an action names; None: it names none, so it is for the environment."""
+    name = action.partition(" ")[0]
+    return next((tool for tool in tools if tool.name == name), None)
 
-    What goes wrong in a tool is for the model to read: it comes back as text.
+
+async def call_tool(tool: BaseTool, action: str) -> str:
+    """Call a tool as an action says.
+
+    What goes wrong in it is for the model to read: it comes back as text.
     """
     name, _, rest = action.partition(" ")
-    tool = next((tool for tool in tools if tool.name == name), None)
-    if tool is None:
-        return None
     try:
         arguments = json.loads(rest or "{}")
     except json.JSONDecodeError as error:

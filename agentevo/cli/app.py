@@ -10,7 +10,18 @@ import sys
 
 import typer
 
-from agentevo.cli import catalog, evaluate, evolve, gate, memory, runs
+from agentevo.cli import (
+    catalog,
+    evaluate,
+    evolve,
+    gate,
+    inspect,
+    memory,
+    memory_ablate,  # noqa: F401  its commands are of `memory`
+    memory_edit,  # noqa: F401
+    memory_files,  # noqa: F401
+    runs,
+)
 from agentevo.cli.errors import line_of
 
 app = typer.Typer(
@@ -23,6 +34,7 @@ app = typer.Typer(
 app.command("evolve")(evolve.evolve)
 app.command("evaluate")(evaluate.evaluate)
 app.command("gate")(gate.gate)
+app.command("inspect")(inspect.inspect)
 app.add_typer(memory.app, name="memory")
 app.add_typer(runs.app, name="runs")
 app.add_typer(catalog.benchmarks, name="benchmarks")

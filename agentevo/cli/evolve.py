@@ -37,7 +37,10 @@ def evolve(
     ),
     levels: str | None = LEVELS,
     generations: int | None = typer.Option(
-        None, min=0, help="Turns of the cycle.", show_default="by budget and recipe"
+        None,
+        min=0,
+        help="Turns of the cycle; of a run that goes on, in all.",
+        show_default="by budget and recipe",
     ),
     seed: int | None = typer.Option(
         None, help="Draws sampling, withheld lessons and traces.", show_default="0"
@@ -79,15 +82,22 @@ def evolve(
 def _resumed(
     resume: str, flags: dict[str, Any], config: Path | None, sets: list[str], name: str | None
 ) -> Run:
-    """Return the run to go on with; it keeps the settings with which it began."""
+    """Return the run to go on with; it keeps its settings, but for the number of generations."""
+    from agentevo.api import extend
     from agentevo.run import Run, RunError
 
-    said = [f"--{key.removeprefix('n_')}" for key in flags]
+    said = [f"--{key}" for key in flags if key != "n_generations"]
     said += [option for option, given in (("--config", config), ("--set", sets), ("--name", name))
              if given]  # fmt: skip
     if said:
         raise RunError(f"a run is resumed with its own settings: leave out {', '.join(said)}")
-    return Run.open(resume, write=True)
+    run = Run.open(resume, write=True)
+    try:
+        extend(run, flags.get("n_generations", run.config.n_generations))
+    except BaseException:
+        run.close()
+        raise
+    return run
 
 
 def _begun(flags: dict[str, Any], config: Path | None, sets: list[str], name: str | None) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -38,14 +39,17 @@ def gate(
     if (aa is not None) == (pair != (None, None)) or (aa is None and None in pair):
         raise typer.BadParameter("give two generations, or --aa N")
     opened = Run.open(run, write=True)
+    n_levels = len(opened.config.levels or opened.benchmark().levels)
+    n_tasks = n_levels * opened.config.evaluation.n_gate_per_level
     try:
         if aa is not None:
-            rates = _with_view(opened, lambda cycle: _against_itself(cycle, aa), 1, quiet=quiet)
+            work = partial(_against_itself, n_repeats=aa)
+            rates = with_view(opened, work, n_tasks, quiet=quiet)
         else:
             assert generation_a is not None
             assert generation_b is not None
             a, b = generation_a, generation_b
-            verdict = _with_view(opened, lambda cycle: _two(cycle, a, b), 2, quiet=quiet)
+            verdict = with_view(opened, partial(_two, a=a, b=b), 2 * n_tasks, quiet=quiet)
     finally:
         opened.close()
     if aa is not None:
@@ -57,17 +61,17 @@ def gate(
         output.print_evidence(verdict.evidence)
 
 
-def _with_view(run: Run, work: Callable[[Cycle], Awaitable[T]], n_arms: int, *, quiet: bool) -> T:
-    """Do something with a run, showing how it goes."""
+def with_view(
+    run: Run, work: Callable[[Cycle], Awaitable[T]], n_expected: int, *, quiet: bool
+) -> T:
+    """Do something with a run that takes so many episodes, showing how it goes."""
     from agentevo.api import stoppable
     from agentevo.cli.live import View
     from agentevo.cli.progress import Progress
     from agentevo.cycle import Cycle
 
     benchmark = run.benchmark()
-    n_levels = len(run.config.levels or benchmark.levels)
-    progress = Progress(n_expected=n_arms * n_levels * run.config.evaluation.n_gate_per_level)
-    with View(progress, quiet=quiet) as view:
+    with View(Progress(n_expected=n_expected), quiet=quiet) as view:
         return asyncio.run(stoppable(lambda tell: work(Cycle(run, benchmark, tell)), view))
 
 

@@ -5,7 +5,7 @@ Works while the run goes on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,21 +14,24 @@ from agentevo.cli.runs import RUN
 from agentevo.cli.values import check_choice
 
 if TYPE_CHECKING:
-    from agentevo.memory import Lesson, Utility
-    from agentevo.run import Run
+    from agentevo.evaluation.lessons import Worth
+    from agentevo.memory import Lesson
 
-app = typer.Typer(help="Lessons of a run: list, search, show.", no_args_is_help=True)
+app = typer.Typer(help="Lessons of a run: look into them, and change them.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(
     run: str = RUN,
     status: str | None = typer.Option(
-        None, help="Only active, pending, retired, internalised or merged.", show_default="all"
+        None,
+        help="Only active, pending, quarantined, retired, internalised or merged.",
+        show_default="all",
     ),
     as_json: bool = output.AS_JSON,
 ) -> None:
     """List the lessons of a run with what they have proven to be worth."""
+    from agentevo.evaluation.lessons import Worth
     from agentevo.memory import Status, lessons
     from agentevo.run import Run
 
@@ -59,6 +62,7 @@ def search(
     as_json: bool = output.AS_JSON,
 ) -> None:
     """Find the active lessons whose situation is nearest to a query."""
+    from agentevo.evaluation.lessons import Worth
     from agentevo.memory import take_snapshot
     from agentevo.run import Run
 
@@ -91,6 +95,7 @@ def show(
     as_json: bool = output.AS_JSON,
 ) -> None:
     """Show one lesson: its words, its worth, where it came from, and its history."""
+    from agentevo.evaluation.lessons import Worth
     from agentevo.memory import history, lessons
     from agentevo.run import Run
 
@@ -138,53 +143,6 @@ def pick(prefix: str, found: tuple[Lesson, ...]) -> Lesson:
         ids = ", ".join(one.id for one in matches[:5])
         raise LessonNotFoundError(f"{len(matches)} lessons begin with {prefix!r}: {ids}")
     raise LessonNotFoundError(f"there is no lesson {prefix!r}; there are {len(found)} lessons")
-
-
-class Worth:
-    """What the lessons of a run were worth in acquisition, as far as its episodes tell."""
-
-    def __init__(
-        self, utility: dict[str, Utility], shown: dict[str, int], withheld: dict[str, int]
-    ) -> None:
-        """Take utilities and counts of episodes, by lesson id."""
-        self._utility, self._shown, self._withheld = utility, shown, withheld
-
-    @classmethod
-    def of(cls, run: Run) -> Worth:
-        """Read it from a run's episodes."""
-        from collections import Counter
-
-        from agentevo.memory import utilities
-        from agentevo.updating.in_context import uses_of
-
-        episodes = list(run.ledger.episodes(run.id, purpose="acquisition"))
-        shown = Counter(one for e in episodes for one in e.recall.injected)
-        withheld = Counter(one for e in episodes for one in e.recall.withheld)
-        return cls(utilities(uses_of(episodes)), dict(shown), dict(withheld))
-
-    def facts(self, lesson: Lesson) -> dict[str, Any]:
-        """Return a lesson with its worth, ready for JSON."""
-        from dataclasses import asdict
-
-        worth = self._utility.get(lesson.id)
-        return asdict(lesson) | {
-            "text": lesson.text,
-            "utility": asdict(worth) | {"verdict": worth.verdict} if worth else None,
-            "n_shown": self._shown.get(lesson.id, 0),
-            "n_withheld": self._withheld.get(lesson.id, 0),
-        }
-
-    def text(self, lesson: Lesson) -> str:
-        """Return a lesson's utility in a few words; nothing where it is not known."""
-        worth = self._utility.get(lesson.id)
-        if worth is None or not min(worth.n_injected, worth.n_withheld):
-            return "not known yet"
-        return f"{worth.mean:+.2f} ({worth.low:+.2f} to {worth.high:+.2f})"
-
-    def counts(self, lesson: Lesson) -> str:
-        """Return how many episodes with and without a lesson its utility rests on."""
-        worth = self._utility.get(lesson.id)
-        return f"{worth.n_injected} / {worth.n_withheld}" if worth else ""
 
 
 def _print_lessons(lessons: list[Lesson], worth: Worth, near: list[float] | None = None) -> None:

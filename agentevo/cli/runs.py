@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -26,12 +24,13 @@ RUN = typer.Argument(metavar="RUN", help="A run's name, or its folder.")
 def list_(as_json: bool = output.AS_JSON) -> None:
     """List the runs under AGENTEVO_HOME, newest first."""
     from agentevo.cli.errors import line_of
+    from agentevo.evaluation.overview import overview
     from agentevo.run import home
 
     rows = []
     for file in sorted((home() / "runs").glob("*/ledger.db")):
         try:
-            rows.append(_line(file.parent))
+            rows.append(overview(file.parent))
         except Exception as error:
             if (line := line_of(error)) is None:
                 raise
@@ -57,25 +56,6 @@ def list_(as_json: bool = output.AS_JSON) -> None:
                 print(f"{row['run']}: {row['problem']}")
 
 
-def _line(folder: Path) -> dict[str, Any]:
-    """Return a run in the words of one line of the list."""
-    from agentevo.ledger import Ledger
-
-    with Ledger.open(folder) as ledger:
-        kept = ledger.run(folder.name)
-        settings = kept.configuration
-        n_closed = len(ledger.updates(kept.id, kind="outcome"))
-        return {
-            "run": kept.id,
-            "status": status_of(folder, ledger.status(kept.id)),
-            "created": kept.created,
-            **{name: settings.get(name) for name in ("benchmark", "backbone", "recipe")},
-            "n_closed": n_closed,
-            "n_generations": settings.get("n_generations"),
-            "n_episodes": len(ledger.finished(kept.id)),
-        }
-
-
 def name_of(run: Run) -> str:
     """Return what to type for a run: its name, or its folder where that is elsewhere."""
     from agentevo.run import home
@@ -84,22 +64,9 @@ def name_of(run: Run) -> str:
     return run.id if here else str(run.folder)
 
 
-def status_of(folder: Path, told: str | None) -> str:
-    """Return how a run stands; one that says `running` and has no living process was killed."""
-    owner = folder / "ledger.pid"
-    if told != "running" or os.name != "posix" or not owner.is_file():
-        return told or "new"
-    try:
-        os.kill(int(owner.read_text()), 0)
-    except PermissionError:
-        return "running"
-    except (ProcessLookupError, ValueError):
-        return "killed"
-    return "running"
-
-
 def summary(run: Run) -> dict[str, Any]:
     """Return what a run came to, ready for JSON, from its ledger alone."""
+    from agentevo.evaluation.overview import status_of
     from agentevo.memory import lessons
 
     ledger, force = run.ledger, run.incumbent()

@@ -26,11 +26,19 @@ class Arm:
     """0: no lessons."""
     adapter: str
     """Empty: the plain backbone."""
+    without: str = ""
+    """Id of a lesson that is left out, to see what it is worth; empty: none."""
+
+    @property
+    def pair(self) -> dict[str, int | str]:
+        """What of it is put in force, as the ledger keeps it."""
+        return {"memory_version": self.memory_version, "adapter": self.adapter}
 
     @property
     def name(self) -> str:
         """Its name in the ledger."""
-        return f"m{self.memory_version}+{self.adapter or 'plain'}"
+        left_out = f"-{self.without}" if self.without else ""
+        return f"m{self.memory_version}{left_out}+{self.adapter or 'plain'}"
 
 
 async def evaluate(

@@ -6,15 +6,14 @@ Reads the ledger alone; texts are kept to a bounded size, and what was left out 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
 import sqlalchemy as sa
 
 from agentevo.evaluation.ablation import four_arms
-from agentevo.memory import Lesson, Utility, history, lessons, metadata, utilities
-from agentevo.updating.in_context import uses_of
+from agentevo.evaluation.lessons import Worth
+from agentevo.memory import Lesson, Utility, history, lessons, metadata
 
 if TYPE_CHECKING:
     from agentevo.evaluation.figures import ArmsFigures
@@ -26,7 +25,7 @@ MAX_LESSONS = 100
 MAX_STEPS = 60
 MAX_CHARACTERS = 3_000
 """Of one observation or thought."""
-_ORDER = ("active", "internalised", "pending", "retired", "merged")
+_ORDER = ("active", "internalised", "pending", "quarantined", "retired", "merged")
 
 
 @dataclass(frozen=True)
@@ -106,18 +105,12 @@ def lessons_figures(run: Run) -> LessonsFigures:
     if not all(there.has_table(one.name) for one in metadata.sorted_tables):
         return LessonsFigures((), 0, {})
     found = lessons(engine, run.scope)
-    n_shown, n_withheld = Counter[str](), Counter[str]()
-
-    def counted() -> Iterator[Trajectory]:
-        for one in run.ledger.episodes(run.id, purpose="acquisition"):
-            n_shown.update(one.recall.injected)
-            n_withheld.update(one.recall.withheld)
-            yield one
-
-    worth = utilities(uses_of(counted()))
+    worth = Worth.of(run)
 
     def rank(one: Lesson) -> tuple[int, float]:
-        return _ORDER.index(one.status), -(worth[one.id].mean if one.id in worth else 0.0)
+        return _ORDER.index(one.status), -(
+            worth.utility[one.id].mean if one.id in worth.utility else 0.0
+        )
 
     shown = []
     for one in sorted(found, key=rank)[:MAX_LESSONS]:
@@ -129,9 +122,9 @@ def lessons_figures(run: Run) -> LessonsFigures:
                 kind=one.kind,
                 status=one.status,
                 pinned=one.pinned,
-                utility=worth.get(one.id),
-                n_shown=n_shown[one.id],
-                n_withheld=n_withheld[one.id],
+                utility=worth.utility.get(one.id),
+                n_shown=worth.n_shown.get(one.id, 0),
+                n_withheld=worth.n_withheld.get(one.id, 0),
                 generation=one.provenance[0].generation,
                 distiller=one.provenance[0].distiller,
                 trajectories=one.trajectories[:3],

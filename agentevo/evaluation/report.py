@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -179,6 +179,12 @@ def _plots(report: Report) -> dict[str, Markup]:
             for arm in different
         ]
         found["levels"] = plots.dots("Mean score by level and arm, test split", by_level)
+    return found | curve_plots(report.curve)
+
+
+def curve_plots(curve: Sequence[figures.GenerationFigures]) -> dict[str, Markup]:
+    """Return the plots of a learning curve that there is something to draw in, by name."""
+    found: dict[str, Markup] = {}
     for name, title, parts in (
         ("acquisition", "Acquisition by generation", (("success", 1), ("score", 2))),
         (
@@ -193,7 +199,7 @@ def _plots(report: Report) -> dict[str, Markup]:
                 style,
                 tuple(
                     Mark(str(one.generation), value)
-                    for one in report.curve
+                    for one in curve
                     if (value := getattr(one, field)) is not None
                 ),
             )

@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agentevo.experience import Trajectory
-from agentevo.ledger.records import EpisodeKey, EpisodeSummary
+from agentevo.experience import Recall, Trajectory
+from agentevo.ledger.records import EpisodeKey, EpisodeSummary, RecalledEpisode
 from agentevo.ledger.store import Store, now
 from agentevo.ledger.tables import EPISODE_KEY
 from agentevo.ledger.tables import episodes as table
+from agentevo.memory import redact
 
 _PAGE = 200
 """Episodes read at once; some tens of kilobytes each."""
@@ -27,15 +28,26 @@ _COPIED = (
 
 
 def row_of(run: str, trajectory: Trajectory) -> dict[str, object]:
-    """Return a trajectory as a row."""
+    """Return a trajectory as a row; secrets that it saw or said are taken out."""
     return {
         **{name: getattr(trajectory, name) for name in _COPIED},
         "run": run,
         "trajectory_id": trajectory.id,
         "n_steps": len(trajectory.steps),
         "created": now(),
-        "trajectory": trajectory.to_json(),
+        "trajectory": _without_secrets(trajectory.to_json()),
     }
+
+
+def _without_secrets(value: Any) -> Any:
+    """Return plain data with the secrets in its texts replaced."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: _without_secrets(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_secrets(one) for one in value]
+    return value
 
 
 def summary_of(row: sa.Row[Any]) -> EpisodeSummary:
@@ -52,6 +64,21 @@ def query(run: str, which: Mapping[str, object], *, columns: Sequence[str]) -> s
     for name, value in which.items():
         wanted = wanted.where(table.c[name] == value)
     return wanted.order_by(table.c.id)
+
+
+_RECALLED = ("trajectory_id", "generation", "purpose", "arm", "difficulty", "memory_version",
+             "score", "success")  # fmt: skip
+
+
+def recalls(run: str, which: Mapping[str, object]) -> sa.Select[Any]:
+    """Select what `recalled_of` makes a record of; the steps stay in the database."""
+    return query(run, which, columns=_RECALLED).add_columns(table.c.trajectory["recall"])
+
+
+def recalled_of(row: sa.Row[Any]) -> RecalledEpisode:
+    """Return a row of `recalls` as a record."""
+    values: dict[str, Any] = dict(zip(_RECALLED, row, strict=False))
+    return RecalledEpisode(**values, recall=Recall.from_json(row[-1]))
 
 
 def pages(store: Store, run: str, which: Mapping[str, object]) -> Iterator[Trajectory]:

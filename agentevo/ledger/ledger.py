@@ -19,6 +19,7 @@ from agentevo.ledger.records import (
     EpisodeKey,
     EpisodeSummary,
     Event,
+    RecalledEpisode,
     Run,
     RunStatus,
     Update,
@@ -161,6 +162,11 @@ class Ledger:
         """Return episodes without their steps, in the order in which they ended."""
         query = episodes.query(run, which, columns=episodes.SUMMARY)
         return tuple(episodes.summary_of(row) for row in self._store.rows(query))
+
+    def recalls(self, run: str, **which: Unpack[EpisodeFilter]) -> tuple[RecalledEpisode, ...]:
+        """Return what the memory offered to episodes, in the order in which they ended."""
+        rows = self._store.rows(episodes.recalls(run, which))
+        return tuple(episodes.recalled_of(row) for row in rows)
 
     def episode(self, run: str, trajectory_id: str) -> Trajectory:
         """Return one episode by its trajectory's id. Raises LedgerError if there is none."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from agentevo.experience import Ending, Purpose, Trajectory
+from agentevo.experience import Ending, Purpose, Recall, Trajectory
 
 RunStatus = Literal["running", "finished", "interrupted", "failed"]
 """As last told. A run that was killed still says `running`."""
@@ -90,6 +90,22 @@ class EpisodeSummary:
     memory_version: int
     adapter: str
     created: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledEpisode:
+    """What the memory offered to an episode, and how that ended."""
+
+    trajectory_id: str
+    generation: int
+    purpose: Purpose
+    arm: str
+    difficulty: int
+    memory_version: int
+    score: float
+    """Final score, 0..1."""
+    success: bool
+    recall: Recall
 
 
 @dataclass(frozen=True, slots=True)

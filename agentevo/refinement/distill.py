@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
@@ -22,6 +22,7 @@ from agentevo.config import RefinementSettings
 from agentevo.dialogue import prompts
 from agentevo.experience import Trajectory
 from agentevo.memory import Lesson, LessonError, Provenance
+from agentevo.refinement.evidence import taint_of, telling_steps
 
 PROMPT_HASH = hashlib.sha256(prompts.DISTILL_SYSTEM.encode()).hexdigest()[:12]
 MAX_REPLY_TOKENS = 300
@@ -38,6 +39,10 @@ class Draft:
     advice: str
     sources: tuple[str, ...]
     """Ids of trajectories."""
+    steps: tuple[str, ...] = ()
+    """The steps of these that say most of it, as `TRAJECTORY#N`."""
+    taint: tuple[str, ...] = ()
+    """What of its sources nobody vouches for."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,7 @@ async def distill(
     if batches and len(broken) == len(batches):
         raise BackboneError(f"{backbone.name} answered none of {len(broken)} calls: {why}")
     drafts, doubted = supported(sources, settings.min_support, known)
+    drafts = _traced(drafts, trajectories)
     refused |= doubted
     return Distilled(
         drafts=drafts,
@@ -159,6 +165,17 @@ async def distill(
         n_prompt_tokens=sum(one["input_tokens"] for one in usage),
         n_reply_tokens=sum(one["output_tokens"] for one in usage),
     )
+
+
+def _traced(drafts: Sequence[Draft], trajectories: Sequence[Trajectory]) -> tuple[Draft, ...]:
+    """Return drafts with the steps that they come from, and their taint."""
+    episodes = {one.id: one for one in trajectories}
+    traced = []
+    for draft in drafts:
+        own = [episodes[name] for name in draft.sources]
+        steps = telling_steps(draft.situation, draft.advice, own)
+        traced.append(replace(draft, steps=steps, taint=taint_of(own, steps)))
+    return tuple(traced)
 
 
 def supported(

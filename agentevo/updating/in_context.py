@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from agentevo.experience import Trajectory
-from agentevo.memory import Lesson, Memory, Provenance, Use, Utility, utilities
+from agentevo.config import MemorySettings
+from agentevo.experience import Recall, Trajectory
+from agentevo.memory import (
+    FORGETTING,
+    Lesson,
+    Memory,
+    Provenance,
+    Standing,
+    Use,
+    Utility,
+    forgotten,
+    utilities,
+)
 from agentevo.refinement.distill import PROMPT_HASH, Draft
+from agentevo.strategies import find
 
 MIN_EPISODES = 10  # on either side, before a lesson is judged by its credit
 
@@ -23,19 +37,46 @@ class MemoryUpdate:
     n_known: int
     retired: tuple[str, ...]
     """Ids of lessons that were retired."""
+    forgotten: tuple[str, ...]
+    """Ids of lessons that were set aside, since the memory was full."""
 
 
-def uses_of(trajectories: Iterable[Trajectory]) -> list[Use]:
-    """Return every draw of the withholding: lesson, injected or not, chance, outcome."""
+class Recalling(Protocol):
+    """An episode, as far as credit looks at it."""
+
+    @property
+    def purpose(self) -> str: ...  # noqa: D102
+
+    @property
+    def recall(self) -> Recall: ...  # noqa: D102
+
+    @property
+    def score(self) -> float: ...  # noqa: D102
+
+    @property
+    def difficulty(self) -> int: ...  # noqa: D102
+
+
+def uses_of(trajectories: Iterable[Recalling]) -> list[Use]:
+    """Return every draw: lesson, shown or not, its chance, and the episode's outcome.
+
+    Lessons that contradict each other drew for their place first; those that gave way count as
+    not shown.
+    """
     uses = []
     for one in trajectories:
-        if one.purpose != "acquisition" or one.recall.propensity >= 1:
+        recall = one.recall
+        if one.purpose != "acquisition":
             continue
-        for lessons, injected in ((one.recall.injected, True), (one.recall.withheld, False)):
-            uses += [
-                Use(lesson, injected, one.recall.propensity, one.score, str(one.difficulty))
-                for lesson in lessons
-            ]
+        for lessons, injected in ((recall.injected, True), (recall.withheld, False)):
+            for lesson in lessons:
+                away = recall.rivals.get(lesson, ())
+                chance = recall.propensity / (1 + len(away))
+                if chance >= 1:
+                    continue
+                stratum = str(one.difficulty)
+                uses.append(Use(lesson, injected, chance, one.score, stratum))
+                uses += [Use(other, False, chance, one.score, stratum) for other in away]
     return uses
 
 
@@ -47,9 +88,9 @@ def update_memory(
     since: int,
     generation: int,
     distiller: str,
-    retire_level: float,
+    settings: MemorySettings,
 ) -> tuple[MemoryUpdate, dict[str, Utility]]:
-    """Take in drafts and retire what credit shows to be harmful.
+    """Take in drafts, retire what credit shows to be harmful, and forget what is too much.
 
     Every write carries a key, so that an update that was cut short may be done again.
 
@@ -60,9 +101,10 @@ def update_memory(
         since: the memory's version before the update, also where it is done for a second time.
         generation: for the provenance.
         distiller: name of the model that wrote the drafts.
-        retire_level: confidence at which a harmful lesson is retired.
+        settings: how sure credit must be of harm, how many lessons stay, and which.
     """
-    credit = utilities(uses_of(history), level=retire_level)
+    history = list(history)
+    credit = utilities(uses_of(history), level=settings.retire_level)
     retired = []
     for lesson in memory.lessons:
         worth = credit.get(lesson.id)
@@ -91,13 +133,19 @@ def update_memory(
                     trajectories=draft.sources,
                     generation=generation,
                     prompt_hash=PROMPT_HASH,
+                    steps=draft.steps,
+                    taint=draft.taint,
                 ),
             ),
         )
         for draft in drafts
     ]
-    written = memory.insert(lessons, who=f"generation {generation}", why="distilled")
+    shown = {one.id: one.recall.injected for one in history}
+    written = memory.insert(
+        lessons, who=f"generation {generation}", why="distilled", gated=True, shown=shown
+    )
     outcomes = [one.outcome for one in written]
+    gone = _forget(memory, history, credit, generation, settings)
     return (
         MemoryUpdate(
             version_before=since,
@@ -106,6 +154,42 @@ def update_memory(
             n_merged=outcomes.count("merged"),
             n_known=outcomes.count("known"),
             retired=tuple(retired),
+            forgotten=gone,
         ),
         credit,
     )
+
+
+def _forget(
+    memory: Memory,
+    history: Sequence[Trajectory],
+    credit: Mapping[str, Utility],
+    generation: int,
+    settings: MemorySettings,
+) -> tuple[str, ...]:
+    """Set aside what is beyond the memory's capacity; return the ids."""
+    n_recalled, last = Counter[str](), dict[str, int]()
+    for one in history:
+        n_recalled.update(one.recall.injected)
+        last |= dict.fromkeys(one.recall.injected, one.generation)
+    standings = [
+        Standing(
+            lesson,
+            utility=credit[lesson.id].mean if lesson.id in credit else 0.0,
+            n_recalled=n_recalled[lesson.id],
+            age=generation - last.get(lesson.id, lesson.provenance[0].generation or 0),
+        )
+        for lesson in memory.lessons
+    ]
+    strength = find("memory.forgetting", settings.forgetting, FORGETTING)
+    gone = forgotten(standings, settings.capacity, strength)
+    for standing in gone:
+        memory.retire(
+            standing.lesson.id,
+            who=f"generation {generation}",
+            why=f"forgotten: more than {settings.capacity} lessons, {settings.forgetting} "
+            f"{strength(standing):.2f}",
+            status="pending",
+            key=f"forget/{generation}/{standing.lesson.id}",
+        )
+    return tuple(standing.lesson.id for standing in gone)

@@ -1,0 +1,33 @@
+"use strict";
+// A page of a run that is going on is fetched anew now and then, and its content put in place,
+// unless somebody is reading with the keyboard or writing in it.
+const EVERY_MS = 5000;
+
+async function renew() {
+  const main = document.getElementById("main");
+  const busy = main.contains(document.activeElement) || String(document.getSelection());
+  if (!document.hidden && !busy) {
+    try {
+      const answer = await fetch(location.href, { cache: "no-store" });
+      if (answer.ok) {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const fresh = page.getElementById("main");
+        if (fresh && fresh.innerHTML !== main.innerHTML) {
+          main.replaceChildren(...fresh.childNodes);
+        }
+        main.dataset.live = fresh.dataset.live;
+      }
+    } catch (error) {
+      console.info("the inspector does not answer", error);
+    }
+  }
+  plan();
+}
+
+function plan() {
+  if (document.getElementById("main").dataset.live === "yes") {
+    setTimeout(renew, EVERY_MS);
+  }
+}
+
+plan();
