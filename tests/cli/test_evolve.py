@@ -18,7 +18,8 @@ from .conftest import BOXES, CLI, Start
 TINY = (
     *("--benchmark", "shop.py:shop", "--backbone", "local:model", "--generations", "1"),
     *("--set", "acquisition.n_tasks_per_level=4", "--set", "evaluation.n_test_per_level=2"),
-    *("--set", "weights.min_traces=1", "--set", "agent.max_reply_tokens=12"),
+    *("--set", "weights.min_traces=1", "--set", "weights.lessons=keep"),
+    *("--set", "agent.max_reply_tokens=12"),
 )
 
 
