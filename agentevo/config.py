@@ -104,7 +104,8 @@ class WeightSettings(Settings):
     """Strategy: `sft`, or `none`."""
     mode: Literal["lora", "full"] = "lora"
     lessons: Literal["strip", "keep"] = "strip"
-    """Whether lessons are taken out of the prompts that are trained on."""
+    """Whether lessons are taken out of the prompts that are trained on; then, with a memory, only
+    traces that had some are."""
     rank: int = Field(16, ge=1)
     """Of LoRA."""
     lr: float = Field(1e-3, gt=0)
@@ -116,8 +117,7 @@ class WeightSettings(Settings):
     max_turns: int = Field(2000, ge=1)
     """Turns of the traces that are trained on, at most."""
     min_traces: int = Field(4, ge=1)
-    """With fewer traces nothing is trained. Where the memory's lessons are taken out of the
-    prompts, only traces that had some count."""
+    """With fewer traces nothing is trained."""
 
 
 class EvaluationSettings(Settings):

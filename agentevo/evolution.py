@@ -172,6 +172,10 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         raise ValueError(f"{plain.name} cannot be trained here")
     episodes = list(run.ledger.episodes(run.id, purpose="acquisition"))
     kept, taken = filters.apply(run.config.refinement.filters, episodes, held_out(cycle))
+    if settings.lessons == "strip" and run.config.memory.enabled:
+        # where lessons are taken out of the prompt, what had none teaches what is known already
+        told = [one for one in kept if one.lessons]
+        kept, taken = told, taken | {"told": len(kept) - len(told)}
     data = training_set(
         [one for one in kept if one.generation == generation],
         [one for one in kept if one.generation < generation],
@@ -181,11 +185,8 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         seed=run.config.seed + generation,
     )
     payload: dict[str, Any] = {"n_traces": data.n_traces, "n_replayed": data.n_replayed}
-    payload["n_told"] = data.n_told
     payload |= {"filtered": taken, "data_hash": data.data_hash, "adapter": ""}
-    # where lessons are taken out of the prompt, what had none teaches what is known already
-    distils = settings.lessons == "strip" and run.config.memory.enabled
-    if (data.n_told if distils else data.n_traces) >= settings.min_traces:
+    if data.n_traces >= settings.min_traces:
         name = f"{run.id}-g{generation}"
         folder = run.adapter_folder(name)
         if not folder.exists():

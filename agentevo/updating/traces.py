@@ -67,8 +67,6 @@ class TrainingSet:
     n_traces: int
     n_replayed: int
     """Traces that come from earlier generations."""
-    n_told: int
-    """Traces that had lessons in the prompt, whether these are kept or taken out."""
     data_hash: str
 
 
@@ -111,8 +109,7 @@ def training_set(
     old = {one.id for one in earlier}
     n_replayed = sum(one.id in old for one in taken)
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
-    n_told = sum(bool(one.lessons) for one in taken)
-    return TrainingSet(rows, len(taken), n_replayed, n_told, digest)
+    return TrainingSet(rows, len(taken), n_replayed, digest)
 
 
 def _balanced(trajectories: Sequence[Trajectory], n: int, rng: random.Random) -> list[Trajectory]:
