@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import os
@@ -37,6 +38,14 @@ class RunError(Exception):
 def home() -> Path:
     """Return the folder for all that agentevo keeps: `AGENTEVO_HOME`, or `~/.agentevo`."""
     return Path(os.environ.get("AGENTEVO_HOME") or "~/.agentevo").expanduser().absolute()
+
+
+def user() -> str:
+    """Return who changes something by hand, for the history."""
+    try:
+        return f"user:{getpass.getuser()}"
+    except (KeyError, OSError):  # a user without a name
+        return "user"
 
 
 def folder_of(run: str | Path) -> Path:
@@ -297,12 +306,11 @@ class Run:
         arm = Arm(0, "")
         for event in self.ledger.events(self.id):
             told = event.payload
-            if event.kind == "rollback" or (event.kind == "promotion" and told["kind"] == "memory"):
+            half = told["kind"] if event.kind == "promotion" else event.kind
+            if half in ("memory", "edit", "rollback"):
                 arm = replace(arm, memory_version=int(str(told["memory_version"])))
-            if event.kind == "rollback" or (event.kind == "promotion" and told["kind"] != "memory"):
+            if half in ("weights", "rollback"):
                 arm = replace(arm, adapter=str(told["adapter"]))
-            if event.kind == "edit":
-                arm = replace(arm, memory_version=int(str(told["memory_version"])))
         return arm
 
     @contextmanager
@@ -316,7 +324,7 @@ class Run:
         if self.ledger.get_update(self.id, generation, "drafts"):
             raise RunError(
                 f"the lessons of generation {generation} of run {self.id} are being judged: let "
-                "it go on until that is done (evolve --resume), or roll it back"
+                "it go on until that is done (evolve --resume)"
             )
         memory = self.memory()
         before = memory.version

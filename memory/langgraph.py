@@ -9,8 +9,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import sqlalchemy as sa
 from langchain_core.tools import BaseTool, StructuredTool
@@ -73,19 +72,6 @@ class LessonStore(BaseStore):
         """Take what every `Memory` needs; scopes are opened as they are asked for."""
         self._engine, self._where, self._embedder = engine, where, embedder
         self._open: dict[str, Memory] = {}
-
-    def __enter__(self) -> Self:
-        """Return the store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def close(self) -> None:
         """Close every scope that was opened."""

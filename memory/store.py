@@ -25,6 +25,7 @@ from agentevo.memory.recall import (
     count_words,
 )
 from agentevo.memory.revert import drafts_back_to
+from agentevo.memory.scanner import redact
 from agentevo.memory.schema import create
 from agentevo.memory.settler import Settler
 from agentevo.memory.snapshot import Snapshot, take_snapshot
@@ -186,7 +187,7 @@ class Memory:
         why: str,
         key: str | None = None,
     ) -> int:
-        """Change a lesson's words; its id stays. Returns the version after it.
+        """Change a lesson's words; its id stays, and secrets are taken out. Returns the version.
 
         Raises:
             LessonError: Another lesson has these words: merge the two instead.
@@ -194,7 +195,11 @@ class Memory:
         with self._lock:
             self._writer.read_on()
             old = self._writer.state.get(lesson_id)
-            new = replace(old, situation=situation or old.situation, advice=advice or old.advice)
+            new = replace(
+                old,
+                situation=redact(situation or old.situation),
+                advice=redact(advice or old.advice),
+            )
             taken = self._writer.state.spoken_for.get(new.content_key, lesson_id)
             if taken != lesson_id:
                 raise LessonError(f"lesson {taken} has these words already: merge the two")

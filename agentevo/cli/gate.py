@@ -39,9 +39,9 @@ def gate(
     if (aa is not None) == (pair != (None, None)) or (aa is None and None in pair):
         raise typer.BadParameter("give two generations, or --aa N")
     opened = Run.open(run, write=True)
-    n_levels = len(opened.config.levels or opened.benchmark().levels)
-    n_tasks = n_levels * opened.config.evaluation.n_gate_per_level
     try:
+        n_levels = len(opened.config.levels or opened.benchmark().levels)
+        n_tasks = n_levels * opened.config.evaluation.n_gate_per_level
         if aa is not None:
             work = partial(_against_itself, n_repeats=aa)
             rates = with_view(opened, work, n_tasks, quiet=quiet)

@@ -29,8 +29,10 @@ def ablate(
     quiet: bool = QUIET,
 ) -> None:
     """Play tasks with the memory in force, and again without one of its lessons."""
+    from dataclasses import replace
+
     from agentevo.benchmarks import Split
-    from agentevo.cycle import outcomes_of
+    from agentevo.cycle import outcomes_of, play_arms
     from agentevo.evaluation.statistics import paired_difference
     from agentevo.run import Run
 
@@ -43,10 +45,6 @@ def ablate(
         n_tasks = n_per_level * len(chosen or opened.config.levels or opened.benchmark().levels)
 
         async def work(cycle: Cycle) -> list[list[Trajectory]]:
-            from dataclasses import replace
-
-            from agentevo.cycle import play_arms
-
             with_it = cycle.run.incumbent()
             arms = replace(with_it, without=found.id), with_it
             tasks = cycle.benchmark.tasks(

@@ -5,7 +5,6 @@ Every change is an event of the log, with who made it and why; nothing is ever d
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -37,17 +36,16 @@ def opened(run: str) -> Iterator[Memory]:
         of.close()
 
 
-def me() -> str:
+def user() -> str:
     """Return who changes something by hand."""
-    try:
-        return f"user:{getpass.getuser()}"
-    except (KeyError, OSError):  # a user without a name
-        return "user"
+    from agentevo.run import user as of_this_machine
+
+    return of_this_machine()
 
 
-def tell(memory: Memory, lesson: Lesson | str, done: str) -> None:
+def tell(memory: Memory, lesson: Lesson, done: str) -> None:
     """Print what became of a lesson."""
-    found = memory.get(lesson if isinstance(lesson, str) else lesson.id)
+    found = memory.get(lesson.id)
     print(f"{done}: {found.id} ({found.status}), memory version {memory.version}\n{found.text}")
 
 
@@ -65,13 +63,13 @@ def add(
 
     check_choice("--kind", kind, Kind)
     with opened(run) as memory:
-        lesson = Lesson(when, do, memory.scope, (Provenance(me()),), kind=kind)  # type: ignore[arg-type]
-        (written,) = memory.insert([lesson], who=me(), why=why)
+        lesson = Lesson(when, do, memory.scope, (Provenance(user()),), kind=kind)  # type: ignore[arg-type]
+        (written,) = memory.insert([lesson], who=user(), why=why)
         found = written.lesson
         if pin and not found.pinned:
-            memory.pin(found.id, who=me(), why=why)
-        tell(memory, found, {"inserted": "added", "merged": "it is there already"}.get(
-            written.outcome, "it is there already"))  # fmt: skip
+            memory.pin(found.id, who=user(), why=why)
+        is_new = written.outcome == "inserted"
+        tell(memory, found, "added" if is_new else "it is there already")
         if found.status == "quarantined":
             print(history(memory.engine, found.id)[0].why)
             print(f"to let it be recalled: {output.program()} memory release {run} {found.id}")
@@ -90,44 +88,40 @@ def edit(
         raise typer.BadParameter("give --when, or --do, or both")
     with opened(run) as memory:
         found = pick(lesson, memory.lessons)
-        memory.revise(found.id, situation=when, advice=do, who=me(), why=why)
+        memory.revise(found.id, situation=when, advice=do, who=user(), why=why)
         tell(memory, found, "edited")
+
+
+def _change(run: str, lesson: str, action: str, why: str, done: str) -> None:
+    """Do to a lesson what the memory's method of that name does, and tell of it."""
+    with opened(run) as memory:
+        found = pick(lesson, memory.lessons)
+        getattr(memory, action)(found.id, who=user(), why=why)
+        tell(memory, found, done)
 
 
 @app.command("retire")
 def retire(run: str = RUN, lesson: str = LESSON, why: str = WHY) -> None:
     """Take a lesson out: it is no longer recalled, and does not come back in other words."""
-    with opened(run) as memory:
-        found = pick(lesson, memory.lessons)
-        memory.retire(found.id, who=me(), why=why)
-        tell(memory, found, "retired")
+    _change(run, lesson, "retire", why, "retired")
 
 
 @app.command("restore")
 def restore(run: str = RUN, lesson: str = LESSON, why: str = WHY) -> None:
     """Make a lesson active again."""
-    with opened(run) as memory:
-        found = pick(lesson, memory.lessons)
-        memory.restore(found.id, who=me(), why=why)
-        tell(memory, found, "restored")
+    _change(run, lesson, "restore", why, "restored")
 
 
 @app.command("quarantine")
 def quarantine(run: str = RUN, lesson: str = LESSON, why: str = WHY) -> None:
     """Take a lesson out until somebody has looked at it."""
-    with opened(run) as memory:
-        found = pick(lesson, memory.lessons)
-        memory.quarantine(found.id, who=me(), why=why)
-        tell(memory, found, "in quarantine")
+    _change(run, lesson, "quarantine", why, "in quarantine")
 
 
 @app.command("release")
 def release(run: str = RUN, lesson: str = LESSON, why: str = WHY) -> None:
     """Make a lesson active that is pending or in quarantine."""
-    with opened(run) as memory:
-        found = pick(lesson, memory.lessons)
-        memory.release(found.id, who=me(), why=why)
-        tell(memory, found, "released")
+    _change(run, lesson, "release", why, "released")
 
 
 @app.command("pin")
@@ -140,7 +134,7 @@ def pin(
     """Protect a lesson from every update; a person can still retire it once it is unpinned."""
     with opened(run) as memory:
         found = pick(lesson, memory.lessons)
-        memory.pin(found.id, not off, who=me(), why=why)
+        memory.pin(found.id, not off, who=user(), why=why)
         tell(memory, found, "unpinned" if off else "pinned")
 
 
@@ -154,7 +148,7 @@ def merge(
     """Let one lesson speak for another, with the sources of both."""
     with opened(run) as memory:
         gone, kept = pick(lesson, memory.lessons), pick(into, memory.lessons)
-        memory.merge(gone.id, kept.id, who=me(), why=why)
+        memory.merge(gone.id, kept.id, who=user(), why=why)
         tell(memory, kept, f"{gone.id} is merged into it")
 
 
@@ -191,9 +185,9 @@ def _reviewed(memory: Memory, lesson: Lesson) -> str:
     if said == "e":
         when = typer.prompt("when", default=lesson.situation)
         do = typer.prompt("do", default=lesson.advice)
-        memory.revise(lesson.id, situation=when, advice=do, who=me(), why="reviewed")
+        memory.revise(lesson.id, situation=when, advice=do, who=user(), why="reviewed")
     if said in ("a", "e"):
-        memory.release(lesson.id, who=me(), why="reviewed")
+        memory.release(lesson.id, who=user(), why="reviewed")
     if said == "r":
-        memory.retire(lesson.id, who=me(), why="reviewed")
+        memory.retire(lesson.id, who=user(), why="reviewed")
     return answers[said]

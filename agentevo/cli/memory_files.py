@@ -10,7 +10,7 @@ import typer
 
 from agentevo.cli import output
 from agentevo.cli.memory import app, pick
-from agentevo.cli.memory_edit import me, opened
+from agentevo.cli.memory_edit import opened, user
 from agentevo.cli.runs import RUN
 from agentevo.cli.values import check_choice
 
@@ -148,7 +148,7 @@ def import_(
         taken = [one for one in read if one.status in ("active", "pending", "internalised")]
         status = "active" if active else "pending"
         new = [replace(one, status=status, pinned=False) for one in taken]  # type: ignore[arg-type]
-        written = memory.insert(new, who=me(), why=f"imported from {file.name}")
+        written = memory.insert(new, who=user(), why=f"imported from {file.name}")
         counts = {
             "new": sum(one.outcome == "inserted" for one in written),
             "merged": sum(one.outcome == "merged" for one in written),

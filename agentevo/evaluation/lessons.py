@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -46,13 +46,9 @@ class Worth:
     @classmethod
     def told_by(cls, episodes: Iterable[RecalledEpisode]) -> Worth:
         """Return what episodes tell; only those of acquisition count."""
-        n_shown, n_withheld = defaultdict[str, int](int), defaultdict[str, int](int)
         learned_from = [one for one in episodes if one.purpose == "acquisition"]
-        for one in learned_from:
-            for lesson in one.recall.injected:
-                n_shown[lesson] += 1
-            for lesson in one.recall.withheld:
-                n_withheld[lesson] += 1
+        n_shown = Counter(lesson for one in learned_from for lesson in one.recall.injected)
+        n_withheld = Counter(lesson for one in learned_from for lesson in one.recall.withheld)
         return cls(utilities(uses_of(learned_from)), dict(n_shown), dict(n_withheld))
 
     def facts(self, lesson: Lesson) -> dict[str, Any]:

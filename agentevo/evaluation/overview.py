@@ -15,13 +15,16 @@ def overview(folder: Path) -> dict[str, Any]:
         kept = ledger.run(folder.name)
         settings = kept.configuration
         n_closed = len(ledger.updates(kept.id, kind="outcome"))
+        n_generations = settings.get("n_generations")
+        for event in ledger.events(kept.id, kind="extension"):
+            n_generations = event.payload["n_generations"]
         return {
             "run": kept.id,
             "status": status_of(folder, ledger.status(kept.id)),
             "created": kept.created,
             **{name: settings.get(name) for name in ("benchmark", "backbone", "recipe")},
             "n_closed": n_closed,
-            "n_generations": settings.get("n_generations"),
+            "n_generations": n_generations,
             "n_episodes": len(ledger.finished(kept.id)),
         }
 

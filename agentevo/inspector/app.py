@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -35,13 +34,11 @@ from agentevo.memory import (
     latest,
     scan,
 )
-from agentevo.run import Run, RunError
+from agentevo.run import Run, RunError, home, user
 
 HERE = Path(__file__).parent
 MAX_BODY = 100_000  # bytes of a form
 USER_ERRORS = (RunError, LedgerError, MemoryUseError, ConfigError)
-
-Page = Callable[[Request], Response]
 
 
 def create_app(token: str) -> Starlette:
@@ -139,7 +136,6 @@ def run(request: Request) -> Response:
             verdicts=of.ledger.verdicts(of.id),
             lessons={one: statuses.count(one) for one in dict.fromkeys(statuses)},
             costs=figures.costs(of),
-            has_report=(of.folder / "report.html").is_file(),
             folder=of.folder,
         )
 
@@ -278,14 +274,6 @@ def adapters(request: Request) -> Response:
 # Writing
 
 
-def me() -> str:
-    """Return who changes something here."""
-    try:
-        return f"user:{getpass.getuser()}"
-    except (KeyError, OSError):  # a user without a name
-        return "user"
-
-
 async def _form(request: Request) -> dict[str, str]:
     """Return the fields of a form.
 
@@ -318,12 +306,12 @@ def _change(request: Request, form: dict[str, str]) -> Response:
     with _writable(name) as of, of.editing() as memory:
         if action == "edit":
             memory.revise(
-                id_, situation=form.get("situation"), advice=form.get("advice"), who=me(), why=why
+                id_, situation=form.get("situation"), advice=form.get("advice"), who=user(), why=why
             )
         elif action in ("pin", "unpin"):
-            memory.pin(id_, action == "pin", who=me(), why=why)
+            memory.pin(id_, action == "pin", who=user(), why=why)
         elif action in ("retire", "restore", "release", "quarantine"):
-            getattr(memory, action)(id_, who=me(), why=why)
+            getattr(memory, action)(id_, who=user(), why=why)
         else:
             raise HTTPException(404, f"nothing is done by {action!r}")
         said = f"{id_}: {action}, version {memory.version}"
@@ -349,9 +337,9 @@ def _add(request: Request, form: dict[str, str]) -> Response:
     with _writable(name) as of, of.editing() as memory:
         new = Lesson(
             form.get("situation", ""), form.get("advice", ""), memory.scope,
-            (Provenance(me()),), kind=kind,
+            (Provenance(user()),), kind=kind,
         )  # fmt: skip
-        (written,) = memory.insert([new], who=me(), why=form.get("why") or "by hand")
+        (written,) = memory.insert([new], who=user(), why=form.get("why") or "by hand")
         said = f"{written.lesson.id} is {written.lesson.status}, version {memory.version}"
     return RedirectResponse(
         f"/runs/{quote(name)}/memory/{written.lesson.id}?said={quote(said)}", 303
@@ -364,8 +352,4 @@ def _writable(name: str) -> Any:
     Raises:
         LedgerError: it is going on, or open elsewhere.
     """
-    from contextlib import closing
-
-    from agentevo.run import home
-
     return closing(Run.open(home() / "runs" / Path(name).name, write=True, to_play=False))

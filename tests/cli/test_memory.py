@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from agentevo.evaluation.overview import overview
+
 from .conftest import CLI
 
 Read = Callable[..., Any]
@@ -73,6 +75,7 @@ def test_the_run_goes_on_with_what_was_edited(cli_here: CLI, read: Read, run: st
     assert {one["memory_version"] for one in played} == {version}
     assert third["outcome"]["memory_version"] >= version
     assert read("memory", "show", run, lesson)["advice"] == "pull the lever twice"
+    assert overview(Path(run))["n_generations"] == 3
 
 
 def test_a_lesson_by_hand_is_in_force_and_a_suspicious_one_waits(

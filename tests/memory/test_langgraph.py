@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ FRY = {"situation": "you fry", "advice": "use the stove"}
 
 @pytest.fixture
 def store(engine: sa.Engine, tmp_path: Path) -> Iterator[BaseStore]:
-    with LessonStore(engine, tmp_path / "index", HashEmbedder()) as opened:
+    with closing(LessonStore(engine, tmp_path / "index", HashEmbedder())) as opened:
         yield opened
 
 

@@ -324,6 +324,8 @@ def test_a_secret_in_a_lesson_is_never_written(
     (written,) = memory.insert([lesson("you log in", f"use {key}")], who="x")
     assert written.lesson.advice == "use [redacted]"
     assert written.lesson.status == "quarantined"
+    memory.revise(written.lesson.id, advice=f"use {key} twice", who="me", why="x")
+    assert memory.get(written.lesson.id).advice == "use [redacted] twice"
     memory.close()
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or key.encode() not in path.read_bytes()
