@@ -81,6 +81,13 @@ class MemorySettings(Settings):
     """Phase 3, in context: lessons in the prompt."""
 
     enabled: bool = True
+    scope: str = ""
+    """Whose lessons these are: a user, a team, any label. Empty: the benchmark's."""
+    index: str = ""
+    """URL of a Chroma server that holds the index. Empty: embedded, in the run's folder."""
+    embedder: str = "minilm"
+    """What turns situations into vectors: `minilm`, or a sentence-transformers model by its folder
+    or by a name that is in the local cache."""
     n_lessons: int = Field(8, ge=1)
     """Most lessons in a prompt."""
     n_tokens: int = Field(200, ge=1)

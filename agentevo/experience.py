@@ -110,6 +110,11 @@ class Trajectory:
     seconds: float = 0.0
 
     @property
+    def n_steps(self) -> int:
+        """Calls of the model."""
+        return len(self.steps)
+
+    @property
     def n_prompt_tokens(self) -> int:
         """Prompt tokens over all calls."""
         return sum(step.n_prompt_tokens for step in self.steps)

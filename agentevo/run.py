@@ -22,13 +22,13 @@ from agentevo.agent.rollout import Player
 from agentevo.config import ConfigError, RunConfig, make
 from agentevo.evaluation.evaluate import Arm
 from agentevo.ledger import Ledger, LedgerError
-from agentevo.memory import take_snapshot
+from agentevo.memory import Boilerplate, take_snapshot
 from agentevo.strategies import hint
 
 if TYPE_CHECKING:
     from agentevo.backbones import Backbone
-    from agentevo.benchmarks import Benchmark, Task
-    from agentevo.memory import Memory, MiniLM, Snapshot
+    from agentevo.benchmarks import Benchmark, Progress, Task
+    from agentevo.memory import Embedder, Memory, Snapshot
 
 
 class RunError(Exception):
@@ -106,7 +106,8 @@ class Run:
     _backbones: dict[str, Backbone] = field(default_factory=dict)
     _snapshots: dict[int, Snapshot] = field(default_factory=dict)
     _memory: Memory | None = None
-    _embedder: MiniLM | None = None
+    _embedder: Embedder | None = None
+    _common: Boilerplate | None = None
 
     @property
     def id(self) -> str:
@@ -221,27 +222,55 @@ class Run:
 
     @property
     def scope(self) -> str:
-        """The scope of the run's lessons: its benchmark."""
-        return re.sub(r"[^\w-]+", "-", self.config.benchmark).strip("-")
+        """The scope of the run's lessons: a label of the user's, or its benchmark."""
+        label = self.config.memory.scope
+        return label or re.sub(r"[^\w-]+", "-", self.config.benchmark).strip("-")
 
-    def embedder(self) -> MiniLM:
+    @property
+    def embedder_name(self) -> str:
+        """Which embedder the memory has: the one it was last made anew with."""
+        events = self.ledger.events(self.id, kind="embedder")
+        return str(events[-1].payload["embedder"]) if events else self.config.memory.embedder
+
+    def embedder(self) -> Embedder:
         """Return the embedder of the memory."""
-        from agentevo.memory import MiniLM
-
         if self._embedder is None:
-            self._embedder = MiniLM()
+            self._embedder = embedder_of(self.embedder_name)
         return self._embedder
 
-    def memory(self, *, rebuild: bool = False) -> Memory:
-        """Return the run's memory, open for writing; `rebuild` makes its index anew on opening."""
+    def memory(self) -> Memory:
+        """Return the run's memory, open for writing."""
         from agentevo.memory import Memory
 
         if self._memory is None:
-            self._memory = Memory(
-                self.ledger.engine, self.folder / "index", self.scope, self.embedder(),
-                rebuild=rebuild,
-            )  # fmt: skip
+            self._memory = Memory(self.ledger.engine, self._index, self.scope, self.embedder())
         return self._memory
+
+    def rebuild(self, embedder: str | None = None, progress: Progress | None = None) -> Memory:
+        """Make the memory's index anew from the log, and return the memory, open for writing.
+
+        Args:
+            embedder: what embeds from now on, as in the settings; None: what did so far.
+            progress: called with (lessons embedded, lessons to embed).
+
+        Raises:
+            MemoryAccessError: the embedder cannot be loaded; nothing was changed.
+        """
+        from agentevo.memory import Memory
+
+        if embedder and embedder != self.embedder_name:
+            self._embedder = embedder_of(embedder)
+            self._embedder.embed(["that it can be loaded"])
+            self.ledger.add_event(self.id, "embedder", {"embedder": embedder})
+        self._memory = Memory(
+            self.ledger.engine, self._index, self.scope, self.embedder(),
+            rebuild=True, progress=progress,
+        )  # fmt: skip
+        return self._memory
+
+    @property
+    def _index(self) -> str | Path:
+        return self.config.memory.index or self.folder / "index"
 
     def snapshot(self, version: int) -> Snapshot:
         """Return the memory as of a version, with what its lessons had proven to be worth then."""
@@ -252,6 +281,16 @@ class Run:
             worth = {key: one["mean"] for key, one in credit[-1].items()} if credit else {}
             self._snapshots[version] = snapshot.with_utility(worth) if worth else snapshot
         return self._snapshots[version]
+
+    def boilerplate(self) -> Boilerplate:
+        """Return what all tasks of the first generation have in common; empty while it goes on."""
+        if self._common is None:
+            if not self.ledger.get_update(self.id, 1, "drafts"):
+                return Boilerplate()
+            played = self.ledger.episodes(self.id, generation=1, purpose="acquisition")
+            faced = {one.task_id: f"{one.instruction}\n{one.first_observation}" for one in played}
+            self._common = Boilerplate.of(faced.values())
+        return self._common
 
     def player(
         self,
@@ -277,6 +316,7 @@ class Run:
                 self.config.memory,
                 backbone.count_tokens,
                 self.config.memory.withhold_rate if learning else 0.0,
+                self.boilerplate(),
             )
         return Player(
             backbone=backbone,
@@ -346,6 +386,13 @@ class Run:
                 "adapter": arm.adapter,
             },
         )
+
+
+def embedder_of(name: str) -> Embedder:
+    """Return an embedder by its name in the settings; nothing is loaded yet."""
+    from agentevo.memory import MiniLM, SentenceModel
+
+    return MiniLM() if name == "minilm" else SentenceModel(name)
 
 
 def fingerprint(config: RunConfig) -> str:

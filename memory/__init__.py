@@ -5,6 +5,7 @@ read-only memory as of one version. Importing this loads no model and no Chroma.
 """
 
 from agentevo.memory import exchange
+from agentevo.memory.boilerplate import Boilerplate
 from agentevo.memory.conflicts import conflicts, contradict
 from agentevo.memory.credit import Use, Utility, Verdict, utilities, utility
 from agentevo.memory.difference import Difference, difference
@@ -39,6 +40,7 @@ from agentevo.memory.words import content_words
 
 __all__ = [
     "FORGETTING",
+    "Boilerplate",
     "Candidate",
     "Danger",
     "Difference",

@@ -168,9 +168,8 @@ def _load_quietly(path: str, *, offline: bool) -> "SentenceTransformer":
         return SentenceTransformer(path, device="cpu", local_files_only=offline)
     except (OSError, ValueError) as error:
         hint = "; with offline=False it may be downloaded" if offline else ""
-        raise MemoryAccessError(f"cannot load the embedding model {path!r}{hint}: {error}") from (
-            error
-        )
+        why = " ".join(str(error).split())
+        raise MemoryAccessError(f"cannot load the embedding model {path!r}{hint}: {why}") from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

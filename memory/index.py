@@ -156,30 +156,29 @@ class Index:
         for start in range(0, len(ids), _BATCH):
             self._collection.delete(ids=list(ids[start : start + _BATCH]))
 
-    def nearest(self, queries: Vectors, n: int) -> dict[str, tuple[float, Vectors]]:
-        """Return what is nearest to any of some queries.
+    def nearest(self, queries: Vectors, n: int) -> tuple[list[str], Vectors, Vectors]:
+        """Return what is nearest to any of some queries, nearest first.
 
         Args:
-            queries: Vectors, (m, d).
-            n: How many are looked for, for each query.
+            queries: Vectors, (m, d), m > 0.
+            n: How many are looked for, for each query; at least 1.
 
         Returns:
-            By id, nearest first: the cosine (-1..1) with the nearest query, and the vector (d,).
+            Ids; the cosine (-1..1) of each with its nearest query, (k,); their vectors, (k, d).
         """
-        if n < 1 or not len(queries):
-            return {}
         found = self._collection.query(
             query_embeddings=queries, n_results=n, include=["distances", "embeddings"]
         )
-        near: dict[str, tuple[float, Vectors]] = {}
-        distances, embeddings = found["distances"] or [], found["embeddings"]
-        for i, ids in enumerate(found["ids"]):
-            rows = embeddings[i] if embeddings is not None else []
-            for one, distance, row in zip(ids, distances[i], rows, strict=True):
-                cosine = 1.0 - float(distance)
-                if one not in near or cosine > near[one][0]:
-                    near[one] = cosine, np.asarray(row, dtype=np.float32)
-        return dict(sorted(near.items(), key=lambda pair: -pair[1][0]))
+        ids = [one for some in found["ids"] for one in some]
+        if not ids:
+            return [], np.empty(0, np.float32), np.empty((0, queries.shape[1]), np.float32)
+        cosines = 1 - np.concatenate([np.asarray(one) for one in found["distances"] or []])
+        vectors = np.concatenate([np.asarray(one) for one in found["embeddings"] or [] if len(one)])
+        best: dict[str, int] = {}
+        for i in np.argsort(-cosines, kind="stable").tolist():
+            best.setdefault(ids[i], i)
+        rows = list(best.values())
+        return list(best), cosines[rows], vectors[rows]
 
     @property
     def is_open(self) -> bool:

@@ -180,7 +180,7 @@ class LessonStore(BaseStore):
         return found[op.offset : op.offset + op.limit]
 
     def _item(self, namespace: tuple[str, ...], lesson: Lesson) -> Item:
-        told = history(self._engine, lesson.id)
+        told = history(self._engine, lesson.scope, lesson.id)
         times: list[datetime] = [event.at for event in told]
         value = {"situation": lesson.situation, "advice": lesson.advice, "kind": lesson.kind}
         return Item(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from agentevo.memory.embedding import Embedder, Vectors
 from agentevo.memory.fold import State
 from agentevo.memory.index import Index
-from agentevo.memory.vectors import vectors_of
+from agentevo.memory.vectors import Progress, vectors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,12 @@ def compare(state: State, marks: Mapping[str, str]) -> Mended:
 
 
 def bring_after(
-    state: State, ids: Collection[str], index: Index, engine: sa.Engine, embedder: Embedder
+    state: State,
+    ids: Collection[str],
+    index: Index,
+    engine: sa.Engine,
+    embedder: Embedder,
+    progress: Progress | None = None,
 ) -> None:
     """Put these lessons into the index, or take them out, as their status asks."""
     active = {
@@ -65,7 +70,7 @@ def bring_after(
     if gone := [i for i in ids if i not in active]:
         index.remove(gone)
     if active:
-        vectors = vectors_of(engine, embedder, list(active.values()))
+        vectors = vectors_of(engine, embedder, list(active.values()), progress=progress)
         index.put({i: mark(text) for i, text in active.items()}, vectors)
 
 

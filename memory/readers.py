@@ -32,11 +32,9 @@ def lessons(engine: sa.Engine, scope: str, version: int | None = None) -> tuple[
     return tuple(state.lessons.values())
 
 
-def history(engine: sa.Engine, lesson_id: str) -> tuple[Event, ...]:
-    """Return all events of a lesson, oldest first. Raises LessonNotFoundError."""
-    query = sa.select(events_table.c.scope).where(events_table.c.lesson_id == lesson_id).limit(1)
-    with engine.connect() as connection:
-        scope = connection.execute(query).scalar()
-    if scope is None:
-        raise LessonNotFoundError(f"no lesson {lesson_id!r} in any scope")
-    return events(engine, scope, lesson_id=lesson_id)
+def history(engine: sa.Engine, scope: str, lesson_id: str) -> tuple[Event, ...]:
+    """Return all events of a scope's lesson, oldest first. Raises LessonNotFoundError."""
+    told = events(engine, scope, lesson_id=lesson_id)
+    if not told:
+        raise LessonNotFoundError(f"scope {scope!r} has no lesson {lesson_id!r}")
+    return told

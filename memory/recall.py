@@ -15,7 +15,7 @@ from agentevo.memory.conflicts import contradict
 from agentevo.memory.embedding import Vectors
 from agentevo.memory.errors import MemoryUseError
 from agentevo.memory.lesson import Lesson
-from agentevo.memory.words import overlap
+from agentevo.memory.words import overlap, share_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,13 @@ class RecallSettings:
     """The chosen lessons' texts hold at most so many tokens together."""
     n_candidates: int = 32
     """So many nearest are looked at before utility and diversity have their say."""
-    abstain_below: float = 0.30
-    """If the nearest lesson's similarity (-1..1) is less, nothing is recalled. With MiniLM,
-    foreign questions came to 0.24 at most, a task and its lessons to 0.40 at least."""
+    abstain_below: float = 0.40
+    """If the nearest lesson's similarity (-1..1) is less, nothing is recalled. With MiniLM the same
+    situation in other words comes to 0.35 to 0.8, and to less in the midst of a long text."""
+    doubt: float = 0.10
+    """Up to so much above `abstain_below`, the query and a lesson that is near enough must have a
+    word in common, too: of a thousand lessons one is often that near to a foreign question by its
+    vector alone (`tests/perf/recall.py`)."""
     keep_above: float = 0.10
     """Otherwise lessons down to this similarity come too. Lower than `abstain_below`, so that
     a memory of a handful is not torn apart once one of its lessons applies."""
@@ -139,6 +143,7 @@ def choose(
     vectors: Vectors,
     similarity: NDArray[np.float64],
     *,
+    passages: Sequence[str],
     utility: NDArray[np.float64],
     settings: RecallSettings,
     withholding: Withholding | None = None,
@@ -150,6 +155,7 @@ def choose(
         lessons: All that may be recalled, n of them.
         vectors: Of their situations, (n, d), each of length 1.
         similarity: With the query, (n,).
+        passages: Of the query.
         utility: What credit knows, (n,), -1..1, 0 where unknown.
         settings: How to choose.
         withholding: The random draw; None injects all that was chosen.
@@ -157,21 +163,28 @@ def choose(
     """
     rate = withholding.rate if withholding else 0.0
     nearest = np.lexsort((np.arange(len(lessons)), -similarity))[: settings.n_candidates]
-    if not len(nearest) or similarity[nearest[0]] < settings.abstain_below:
+    enough = nearest[similarity[nearest] >= settings.abstain_below].tolist()
+    is_sure = len(enough) > 0 and similarity[nearest[0]] >= settings.abstain_below + settings.doubt
+    if not is_sure and not any(
+        share_word(one, lessons[i].text) for one in passages for i in enough
+    ):
         return Recalled((), (), (), 1 - rate, 0, abstained=bool(lessons))
     near = nearest[similarity[nearest] >= settings.keep_above]
     relevance = similarity[near] + settings.utility_weight * utility[near]
     order = np.argsort(-relevance, kind="stable")
     near, relevance = near[order], relevance[order]
-    picked = _diverse([lessons[i] for i in near], vectors[near], relevance, settings, count)
-    picked, rivals = _without_rivals(picked, lessons, near, utility, withholding)
-    chosen = [lessons[near[i]] for i in picked]
+    found, worth = [lessons[i] for i in near.tolist()], utility[near].tolist()
+    picked = _diverse(found, vectors[near], relevance, settings, count)
+    picked, rivals = _without_rivals(picked, found, near.tolist(), worth, withholding)
+    chosen = [found[i] for i in picked]
     left_out = [bool(withholding and withholding.rng.random() < rate) for _ in chosen]
     injected = tuple(one for one, out in zip(chosen, left_out, strict=True) if not out)
     return Recalled(
         candidates=tuple(
-            Candidate(lessons[i].id, float(similarity[i]), float(utility[i]), float(r))
-            for i, r in zip(near, relevance, strict=True)
+            Candidate(one.id, *facts)
+            for one, *facts in zip(
+                found, similarity[near].tolist(), worth, relevance.tolist(), strict=True
+            )
         ),
         injected=injected,
         withheld=tuple(one for one, out in zip(chosen, left_out, strict=True) if out),
@@ -185,24 +198,27 @@ def choose(
 def _without_rivals(
     picked: list[int],
     lessons: Sequence[Lesson],
-    near: NDArray[np.intp],
-    utility: NDArray[np.float64],
+    born: Sequence[int],
+    utility: Sequence[float],
     withholding: Withholding | None,
 ) -> tuple[list[int], dict[str, tuple[str, ...]]]:
-    """Return positions of which no two lessons contradict each other, and who gave way to whom."""
+    """Return positions of which no two lessons contradict each other, and who gave way to whom.
+
+    Of equals the one that was `born` later stands.
+    """
     left, rivals = list(picked), dict[str, tuple[str, ...]]()
-    for one in picked:
-        own = lessons[near[one]]
-        group = [i for i in left if i == one or contradict(own, lessons[near[i]])]
+    for n, one in enumerate(picked):
+        own, later = lessons[one], [i for i in picked[n + 1 :] if i in left]
+        group = [one, *(i for i in later if contradict(own, lessons[i]))]
         if one not in left or len(group) == 1:
             continue
         if withholding:
             stands = group[int(withholding.rng.integers(len(group)))]
         else:
-            stands = max(group, key=lambda i: (utility[near[i]], near[i]))
+            stands = max(group, key=lambda i: (utility[i], born[i]))
         away = [i for i in group if i != stands]
         left = [i for i in left if i not in away]
-        rivals[lessons[near[stands]].id] = tuple(lessons[near[i]].id for i in away)
+        rivals[lessons[stands].id] = tuple(lessons[i].id for i in away)
     return left, rivals
 
 
@@ -219,19 +235,24 @@ def _diverse(
     one kind ("fry: stove", "roast: oven") lie close together and are all wanted.
     """
     left, picked = list(range(len(lessons))), list[int]()
-    alike = np.zeros(len(lessons))
-    cosines, texts = vectors @ vectors.T, [one.text for one in lessons]
-    room = settings.n_tokens
+    alike, n_compared = [0.0] * len(lessons), [0] * len(lessons)
+    cosines, room = (vectors @ vectors.T).tolist(), settings.n_tokens
+    worth = ((1 - settings.diversity) * relevance).tolist()  # at most, until it is compared
     while left and len(picked) < settings.n_lessons:
-        worth = (1 - settings.diversity) * relevance[left] - settings.diversity * alike[left]
-        best = left.pop(int(np.argmax(worth)))
-        size = count(texts[best])
-        if size > room:
+        best = max(left, key=worth.__getitem__)
+        if n_compared[best] < len(picked):
+            for other in picked[n_compared[best] :]:
+                if cosines[best][other] > alike[best]:
+                    shared = overlap(lessons[best].text, lessons[other].text)
+                    alike[best] = max(alike[best], min(cosines[best][other], shared))
+            n_compared[best] = len(picked)
+            worth[best] = (1 - settings.diversity) * relevance[best] - (
+                settings.diversity * alike[best]
+            )
             continue
-        room -= size
-        picked.append(best)
-        for other in left:
-            if cosines[other, best] > alike[other]:
-                shared = min(float(cosines[other, best]), overlap(texts[other], texts[best]))
-                alike[other] = max(alike[other], shared)
+        left.remove(best)
+        size = count(lessons[best].text)
+        if size <= room:
+            room -= size
+            picked.append(best)
     return picked

@@ -79,6 +79,7 @@ class Snapshot:
             self.lessons,
             self.vectors,
             near,
+            passages=passages,
             utility=np.array(self.utility, dtype=np.float64),
             settings=settings,
             withholding=withholding,

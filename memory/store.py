@@ -29,7 +29,7 @@ from agentevo.memory.scanner import redact
 from agentevo.memory.schema import create
 from agentevo.memory.settler import Settler
 from agentevo.memory.snapshot import Snapshot, take_snapshot
-from agentevo.memory.vectors import vectors_of
+from agentevo.memory.vectors import Progress, vectors_of
 from agentevo.memory.writer import Writer
 
 
@@ -50,6 +50,7 @@ class Memory:
         merging: MergeSettings | None = None,
         scanning: bool = True,
         rebuild: bool = False,
+        progress: Progress | None = None,
     ) -> None:
         """Open a scope's memory.
 
@@ -61,7 +62,10 @@ class Memory:
             merging: When two wordings are one lesson; None means the defaults.
             scanning: Put suspicious lessons in quarantine; False only to measure what that is
                 worth.
-            rebuild: Make the index anew from the log, also where another embedder made it.
+            rebuild: Make the index anew from the log, also where another embedder made it. What
+                was embedded is kept, also when this is stopped half-way.
+            progress: Called with (lessons embedded, lessons to embed) while the index is brought
+                after the log.
 
         Raises:
             MemoryAccessError: It is open elsewhere, or another embedder made the index.
@@ -73,7 +77,7 @@ class Memory:
         self._writer = Writer(engine, scope, embedder, self._index, merging or MergeSettings())
         self._settler = Settler(self.settle)
         try:
-            self.mended = self._writer.mend(expected=rebuild)
+            self.mended = self._writer.mend(expected=rebuild, progress=progress)
         except BaseException:
             self._index.close()
             raise
@@ -303,7 +307,8 @@ class Memory:
 
     def search(self, query: str, n: int = 10) -> tuple[tuple[Lesson, float], ...]:
         """Return the n active lessons nearest to a query, with their cosine, from the index."""
-        return tuple((one, cosine) for one, cosine, _ in self._nearest([query], n))
+        found, cosines, _ = self._nearest([query], n)
+        return tuple(zip(found, cosines.tolist(), strict=True))
 
     def recall(
         self,
@@ -329,34 +334,35 @@ class Memory:
         settings, known = settings or RecallSettings(), utility or {}
         passages = [query] if isinstance(query, str) else list(query)
         passages = [text for text in passages if text.strip()]
-        found = self._nearest(passages, settings.n_candidates if settings.n_lessons else 0)
-        found.sort(key=lambda one: self._writer.state.born[one[0].id])  # as in a snapshot
+        n = settings.n_candidates if settings.n_lessons and passages else 0
+        found, cosines, vectors = self._nearest(passages, n)
+        born = self._writer.state.born
+        rows = sorted(range(len(found)), key=lambda i: born[found[i].id])  # as in a snapshot
         return choose(
-            [one for one, _, _ in found],
-            np.array([vector for _, _, vector in found], dtype=np.float32),
-            np.round([cosine for _, cosine, _ in found], 5),
-            utility=np.array([known.get(one.id, 0.0) for one, _, _ in found]),
+            [found[i] for i in rows],
+            vectors[rows],
+            np.round(cosines[rows], 5),
+            passages=passages,
+            utility=np.array([known.get(found[i].id, 0.0) for i in rows]),
             settings=settings,
             withholding=withholding,
             count=count,
         )
 
-    def _nearest(self, passages: Sequence[str], n: int) -> list[tuple[Lesson, float, Vectors]]:
-        """Return the active lessons nearest to any passage: lesson, cosine, vector."""
-        if not passages or n < 1:
-            return []
-        vectors = self._embedder.embed(passages)
+    def _nearest(self, passages: Sequence[str], n: int) -> tuple[list[Lesson], Vectors, Vectors]:
+        """Return active lessons, the nearest to any passage first, their cosines and vectors."""
+        if n < 1:
+            return [], np.empty(0, np.float32), np.empty((0, 0), np.float32)
+        queries = self._embedder.embed(passages)
         with self._lock:
             if self._writer.is_behind:
                 self._writer.settle()
-            found = self._index.nearest(vectors, n)
-            if (
-                not found.keys() <= self._writer.state.lessons.keys()
-            ):  # another writer's, on a server
+            ids, cosines, vectors = self._index.nearest(queries, n)
+            if any(i not in self._writer.state.lessons for i in ids):  # another writer's
                 self._writer.settle()
-            state = self._writer.state
-            near = [(state.get(i), *pair) for i, pair in found.items()]
-        return [one for one in near if one[0].status == "active"][:n]
+            near = [self._writer.state.get(i) for i in ids]
+        rows = [i for i, one in enumerate(near) if one.status == "active"][:n]
+        return [near[i] for i in rows], cosines[rows], vectors[rows]
 
     def rebuild(self) -> Mended:
         """Throw the index away and make it anew from the log."""

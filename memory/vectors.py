@@ -4,7 +4,7 @@ A cache, not a truth: every row can be made again by its embedder.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import sqlalchemy as sa
@@ -12,11 +12,19 @@ import sqlalchemy as sa
 from agentevo.memory.embedding import Embedder, Vectors
 from agentevo.memory.schema import vectors_table
 
+Progress = Callable[[int, int], None]
+"""Called with (texts embedded, texts to embed)."""
+
 _CHUNK = 500
 
 
 def vectors_of(
-    engine: sa.Engine, embedder: Embedder, texts: Sequence[str], *, keep: bool = True
+    engine: sa.Engine,
+    embedder: Embedder,
+    texts: Sequence[str],
+    *,
+    keep: bool = True,
+    progress: Progress | None = None,
 ) -> Vectors:
     """Return float32 vectors of shape (len(texts), dimension), embedding only what is new.
 
@@ -24,16 +32,20 @@ def vectors_of(
         engine: The database of the log.
         embedder: Makes what is missing, and is not asked otherwise.
         texts: What to embed.
-        keep: Write new vectors to the database; a reader does not.
+        keep: Write new vectors to the database, some at a time; a reader does not.
+        progress: Called while there is something to embed.
     """
     hashes = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
     found = _read(engine, embedder.name, list(dict.fromkeys(hashes)))
     missing = {h: text for h, text in zip(hashes, texts, strict=True) if h not in found}
-    if missing:
-        fresh = dict(zip(missing, embedder.embed(list(missing.values())), strict=True))
+    for start in range(0, len(missing), _CHUNK):
+        part = list(missing)[start : start + _CHUNK]
+        fresh = dict(zip(part, embedder.embed([missing[h] for h in part]), strict=True))
         found.update(fresh)
         if keep:
             _write(engine, embedder.name, fresh)
+        if progress:
+            progress(start + len(part), len(missing))
     return np.stack([found[h] for h in hashes]) if hashes else np.empty((0, 0), np.float32)
 
 

@@ -88,6 +88,11 @@ def overlap(first: str, second: str) -> float:
     return n_shared / n_all if n_all else 1.0
 
 
+def share_word(first: str, second: str) -> bool:
+    """Whether two texts have a content word in common."""
+    return not _word_set(first).isdisjoint(_word_set(second))
+
+
 def agree(first: str, second: str, *, share: float) -> bool:
     """Whether two texts say the same, as far as their content words show.
 

@@ -16,7 +16,7 @@ from agentevo.memory.intake import digest
 from agentevo.memory.likeness import Likeness, MergeSettings
 from agentevo.memory.log import Draft, EventKind, append, events
 from agentevo.memory.mending import Mended, bring_after, compare
-from agentevo.memory.vectors import vectors_of
+from agentevo.memory.vectors import Progress, vectors_of
 
 logger = logging.getLogger(__name__)
 
@@ -93,14 +93,14 @@ class Writer:
         """Whether the index, or the search for near-duplicates, has yet to follow the log."""
         return bool(self._waiting or self._unsettled)
 
-    def follow(self) -> None:
+    def follow(self, progress: Progress | None = None) -> None:
         """Bring the index after the log, if it is behind."""
         if self._waiting:
             ids = list(self._waiting)
-            bring_after(self.state, ids, self._index, self._engine, self._embedder)
+            bring_after(self.state, ids, self._index, self._engine, self._embedder, progress)
             self._waiting.clear()
 
-    def settle(self) -> None:
+    def settle(self, progress: Progress | None = None) -> None:
         """Merge what was inserted without waiting into what says the same, and `follow`."""
         self.read_on()
         unsettled = [i for i in self._unsettled if self.state.lessons[i].status == "active"]
@@ -116,7 +116,7 @@ class Writer:
                 drafts += self.merging(lesson.id, found[0], who="settling", why="says the same")
             self._unsettled.clear()
             self.take_in(drafts, follow=False)
-        self.follow()
+        self.follow(progress)
 
     def merging(self, gone_id: str, kept_id: str, *, who: str, why: str) -> list[Draft]:
         """Return the events by which one lesson speaks for another, with the sources of both."""
@@ -143,13 +143,13 @@ class Writer:
         if any(event.kind not in ("retire", "pin") for event in new):
             self.likeness = None
 
-    def mend(self, *, expected: bool = False) -> Mended:
+    def mend(self, *, expected: bool = False, progress: Progress | None = None) -> Mended:
         """Make the index agree with the log, and say what that took (a warning, if unexpected)."""
         self.read_on()
         difference = compare(self.state, self._index.marks())
         late = [i for i in self._unsettled if i in difference.missing]  # that it died is no fault
         self._waiting, self._unsettled = dict.fromkeys(difference.ids), dict.fromkeys(late)
-        self.settle()
+        self.settle(progress)
         if difference.ids:
             expected = expected or len(late) == len(difference.ids)
             level = logging.INFO if expected else logging.WARNING

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentevo.agent.graph import Recollection
 from agentevo.config import MemorySettings
 from agentevo.dialogue.prompts import lesson_line
 from agentevo.experience import Recall
-from agentevo.memory import RecallSettings, Snapshot, Withholding, episode_rng
+from agentevo.memory import Boilerplate, RecallSettings, Snapshot, Withholding, episode_rng
 
 KEEP_ABOVE = 0.05  # similarity below which a single lesson is never shown
 
@@ -23,12 +23,14 @@ class SnapshotRecaller:
         settings: how much is recalled.
         count_tokens: counts the tokens of a lesson's text.
         withhold_rate: chance that a lesson is kept back; 0 wherever an agent is judged.
+        common: what all tasks have in common, and so tells nothing of the one at hand.
     """
 
     snapshot: Snapshot
     settings: MemorySettings
     count_tokens: Callable[[str], int]
     withhold_rate: float = 0.0
+    common: Boilerplate = field(default_factory=Boilerplate)
 
     def __call__(self, instruction: str, observation: str, episode: str) -> Recollection:
         """Return lessons for a task as it is first seen."""
@@ -36,11 +38,12 @@ class SnapshotRecaller:
         if self.withhold_rate > 0:
             withholding = Withholding(self.withhold_rate, episode_rng(episode))
         recalled = self.snapshot.recall(
-            (instruction, observation),
+            (self.common.remove_from(instruction), self.common.remove_from(observation)),
             RecallSettings(
                 n_lessons=self.settings.n_lessons,
                 n_tokens=self.settings.n_tokens,
                 abstain_below=self.settings.abstain_below,
+                doubt=0.0,
                 keep_above=min(KEEP_ABOVE, self.settings.abstain_below),
             ),
             withholding=withholding,

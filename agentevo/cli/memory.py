@@ -103,7 +103,7 @@ def show(
     try:
         found = pick(lesson, lessons(opened.ledger.engine, opened.scope))
         worth = Worth.of(opened)
-        events = history(opened.ledger.engine, found.id)
+        events = history(opened.ledger.engine, opened.scope, found.id)
     finally:
         opened.close()
     facts = worth.facts(found)

@@ -71,7 +71,7 @@ def add(
         is_new = written.outcome == "inserted"
         tell(memory, found, "added" if is_new else "it is there already")
         if found.status == "quarantined":
-            print(history(memory.engine, found.id)[0].why)
+            print(history(memory.engine, memory.scope, found.id)[0].why)
             print(f"to let it be recalled: {output.program()} memory release {run} {found.id}")
 
 
@@ -169,7 +169,7 @@ def review(run: str = RUN) -> None:
                 from_ = f", out of {', '.join(source.trajectories[:3])}" * bool(source.trajectories)
                 print(f"  written by {source.distiller}{from_}")
                 print("".join(f"  not vouched for: {taint}\n" for taint in source.taint), end="")
-            last = history(memory.engine, one.id)[-1]
+            last = history(memory.engine, memory.scope, one.id)[-1]
             print(f"  {last.who}: {last.why}")
             if _reviewed(memory, one) == "quit":
                 return

@@ -12,7 +12,7 @@ from agentevo.cli import output
 from agentevo.cli.memory import app, pick
 from agentevo.cli.memory_edit import opened, user
 from agentevo.cli.runs import RUN
-from agentevo.cli.values import check_choice
+from agentevo.cli.values import QUIET, check_choice
 
 if TYPE_CHECKING:
     from agentevo.memory import Lesson
@@ -43,7 +43,7 @@ def show_history(
         if lesson is None:
             told = events(engine, of.scope)
         else:
-            told = history(engine, pick(lesson, tuple(found.values())).id)
+            told = history(engine, of.scope, pick(lesson, tuple(found.values())).id)
     finally:
         of.close()
     if as_json:
@@ -188,14 +188,28 @@ def _read(file: Path, format_: str | None, scope: str) -> tuple[Lesson, ...]:
 
 
 @app.command("rebuild")
-def rebuild(run: str = RUN) -> None:
-    """Make the index anew from the log."""
+def rebuild(
+    run: str = RUN,
+    embedder: str | None = typer.Option(
+        None, help="minilm, or a sentence-transformers model.", show_default="the one at hand"
+    ),
+    quiet: bool = QUIET,
+) -> None:
+    """Make the index anew from the log, with another embedder if one is named."""
+    from rich.progress import Progress
+
     from agentevo.run import Run
 
     of = Run.open(run, write=True, to_play=False)
     try:
-        made = of.memory(rebuild=True).mended
-        print(f"the index is made anew: {len(made.ids)} lessons")
+        screen = output.stderr()
+        hidden = quiet or not screen.is_terminal
+        with Progress(console=screen, disable=hidden, transient=True) as bar:
+            task = bar.add_task("embedding", total=None)
+            made = of.rebuild(
+                embedder, lambda n_done, n_all: bar.update(task, completed=n_done, total=n_all)
+            )
+        print(f"the index is made anew: {len(made.mended.ids)} lessons, by {of.embedder().name}")
     finally:
         of.close()
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.statistics import Interval, paired_difference, stratified_mean, wilson
-from agentevo.experience import Trajectory
+
+if TYPE_CHECKING:
+    from agentevo.experience import Trajectory
+    from agentevo.ledger import EpisodeSummary
 
 ARMS = ("plain", "memory", "weights", "both")
 
@@ -42,7 +46,7 @@ class Row:
     seconds: float
 
 
-def table(episodes: Mapping[str, Sequence[Trajectory]]) -> list[Row]:
+def table(episodes: Mapping[str, Sequence[Trajectory | EpisodeSummary]]) -> list[Row]:
     """Return the table of arms; every arm must have played the same tasks in one order."""
     rows = []
     plain = episodes.get("plain", ())
@@ -64,7 +68,7 @@ def table(episodes: Mapping[str, Sequence[Trajectory]]) -> list[Row]:
                 best_score=sum(one.best_score for one in played) / n,
                 gain=gain,
                 tokens=sum(one.n_prompt_tokens + one.n_reply_tokens for one in played) / n,
-                steps=sum(len(one.steps) for one in played) / n,
+                steps=sum(one.n_steps for one in played) / n,
                 seconds=sum(one.seconds for one in played) / n,
             )
         )

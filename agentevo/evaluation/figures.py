@@ -16,7 +16,6 @@ from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.statistics import Interval, mean_interval, stratified_mean, wilson
 
 if TYPE_CHECKING:
-    from agentevo.experience import Trajectory
     from agentevo.ledger import EpisodeSummary
     from agentevo.run import Run
 
@@ -151,12 +150,12 @@ def _reported_pair(run: Run) -> tuple[Arm, str]:
     return max(choices, key=n_played)  # the first of equals, which is the incumbent
 
 
-def _test_episodes(run: Run, arm: str) -> dict[str, Trajectory]:
-    found = run.ledger.episodes(run.id, purpose="report", arm=arm)
+def _test_episodes(run: Run, arm: str) -> dict[str, EpisodeSummary]:
+    found = run.ledger.summaries(run.id, purpose="report", arm=arm)
     return {one.task_id: one for one in found}
 
 
-def _levels(played: Sequence[Trajectory]) -> tuple[LevelFigures, ...]:
+def _levels(played: Sequence[EpisodeSummary]) -> tuple[LevelFigures, ...]:
     found = []
     for level in sorted({one.difficulty for one in played}):
         own = [one for one in played if one.difficulty == level]

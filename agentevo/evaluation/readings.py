@@ -114,7 +114,7 @@ def lessons_figures(run: Run) -> LessonsFigures:
 
     shown = []
     for one in sorted(found, key=rank)[:MAX_LESSONS]:
-        last = history(engine, one.id)[-1] if one.status != "active" else None
+        last = history(engine, run.scope, one.id)[-1] if one.status != "active" else None
         shown.append(
             LessonFigures(
                 id=one.id,

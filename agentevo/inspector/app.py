@@ -206,7 +206,7 @@ def lesson(request: Request) -> Response:
         name = request.path_params["lesson"]
         if name not in known.lessons:
             raise HTTPException(404, f"run {of.id} has no lesson {name!r}")
-        one, told = known.lessons[name], history(of.ledger.engine, name)
+        one, told = known.lessons[name], history(of.ledger.engine, of.scope, name)
         born, force = told[0].version, of.incumbent().memory_version
         return page_of(
             request,
@@ -233,7 +233,8 @@ def review(request: Request) -> Response:
         ]
         part = Part.of(waiting, _number(request, "page", 1))
         notes = {
-            one.id: (scan(one.text), history(of.ledger.engine, one.id)[-1]) for one in part.rows
+            one.id: (scan(one.text), history(of.ledger.engine, of.scope, one.id)[-1])
+            for one in part.rows
         }
         return page_of(
             request, "review.html", run=of.id, part=part, notes=notes,

@@ -91,6 +91,11 @@ class EpisodeSummary:
     adapter: str
     created: str
 
+    @property
+    def task_id(self) -> str:
+        """The task that was played."""
+        return self.key.task_id
+
 
 @dataclass(frozen=True, slots=True)
 class RecalledEpisode:

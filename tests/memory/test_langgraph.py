@@ -56,7 +56,7 @@ async def test_putting_again_revises_and_deleting_retires(
     await store.adelete(("k",), "fry")
     assert await store.aget(("k",), "fry") is None
     assert await store.asearch(("k",), query="you fry") == []
-    assert [event.kind for event in history(engine, "fry")] == ["insert", "revise", "retire"]
+    assert [event.kind for event in history(engine, "k", "fry")] == ["insert", "revise", "retire"]
     await store.aput(("k",), "fry", FRY)
     assert await store.aget(("k",), "fry") is not None
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -101,28 +100,6 @@ def test_a_second_process_is_refused_and_can_still_read(tmp_path: Path, writers:
     with Memory(engine, tmp_path / "index", "kitchen", HashEmbedder()) as memory:
         assert memory.check() == ()
     engine.dispose()
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """Run a Chroma server, and return its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(tmp_path / "s")]
-    process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    for _ in range(300):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait()
 
 
 def test_two_writers_share_a_server_and_read_each_others_lessons(

@@ -58,6 +58,20 @@ def test_a_foreign_question_gets_nothing(
     assert not snapshot.recall(KITCHEN).abstained
 
 
+def test_in_doubt_a_word_in_common_decides(
+    open_memory: Open, lesson: MakeLesson, minilm: MiniLM
+) -> None:
+    memory = open_memory(embedder=minilm)
+    memory.insert([lesson("you have to tune a violin", "begin with the A string")], who="tests")
+    cosine = memory.search("how much is a cello")[0][1]
+    doubtful = RecallSettings(abstain_below=cosine - 0.01, doubt=0.05)
+    sure = replace(doubtful, doubt=0.0)
+    for recall in (memory.recall, memory.snapshot().recall):
+        assert recall("how much is a cello", doubtful).abstained
+        assert recall("how much is a cello", sure).injected
+        assert recall(["how much is a cello", "it has a string"], doubtful).injected
+
+
 def test_a_handful_of_rules_all_reach_their_task(
     open_memory: Open, lesson: MakeLesson, minilm: MiniLM
 ) -> None:

@@ -132,7 +132,11 @@ def test_merging_two_lessons_keeps_one_with_the_sources_of_both(
     memory.merge(roast, into=fry, who="tests", why="one appliance")
     assert memory.get(fry).trajectories == ("t1", "t7")
     assert memory.get(roast).status == "merged"
-    assert [event.kind for event in history(engine, roast)] == ["insert", "merge", "merge"]
+    assert [event.kind for event in history(engine, "kitchen", roast)] == [
+        "insert",
+        "merge",
+        "merge",
+    ]
     assert [found.id for found, _ in memory.search("you roast", 5)] == [fry]
 
 
@@ -160,18 +164,6 @@ def test_going_back_sets_later_lessons_aside_until_they_are_learned_anew(
     assert memory.check() == ()
 
 
-def test_a_scope_never_sees_anothers_lessons(open_memory: Open, lesson: MakeLesson) -> None:
-    kitchen, garden = open_memory("kitchen"), open_memory("garden")
-    fry_and_roast(kitchen, lesson)
-    assert garden.search("you fry") == ()
-    assert garden.snapshot().lessons == ()
-    with pytest.raises(LessonError, match="scope 'kitchen'"):
-        garden.insert([lesson("you fry", "use the stove")], who="tests")
-    kitchen.close()
-    garden.insert([lesson("it rains", "wait", scope="garden")], who="tests")
-    assert garden.search("it rains")[0][0].advice == "wait"
-
-
 def test_readers_see_the_log_while_the_index_is_open(
     memory: Memory, engine: sa.Engine, lesson: MakeLesson
 ) -> None:
@@ -180,12 +172,12 @@ def test_readers_see_the_log_while_the_index_is_open(
     assert scopes(engine) == ("kitchen",)
     assert [one.status for one in lessons(engine, "kitchen")] == ["retired", "active"]
     assert [one.status for one in lessons(engine, "kitchen", version=2)] == ["active", "active"]
-    assert [(e.kind, e.who, e.why) for e in history(engine, fry)] == [
+    assert [(e.kind, e.who, e.why) for e in history(engine, "kitchen", fry)] == [
         ("insert", "tests", ""),
         ("retire", "update", "utility -0.3 (-0.5 to -0.1)"),
     ]
     with pytest.raises(LessonNotFoundError):
-        history(engine, "L404")
+        history(engine, "kitchen", "L404")
     with pytest.raises(MemoryUseError, match="the latest is 3"):
         lessons(engine, "kitchen", version=4)
 
@@ -289,7 +281,7 @@ def test_a_suspicious_lesson_waits_in_quarantine_until_it_is_released(
         memory.restore(odd.id, who="me", why="x")
     memory.release(odd.id, who="me", why="I looked at it")
     assert [one.id for one, _ in memory.search("you fry", 5)] == [odd.id]
-    first, last = history(memory.engine, odd.id)
+    first, last = history(memory.engine, "kitchen", odd.id)
     assert "in quarantine: instruction: ignore all previous instruction" in first.why
     assert (last.kind, last.who) == ("release", "me")
 
@@ -304,7 +296,7 @@ def test_a_tainted_lesson_waits_unless_a_gate_is_to_judge_it(
     alone, judged = tainted("you fry"), tainted("you roast")
     assert memory.insert([alone], who="x")[0].lesson.status == "quarantined"
     assert memory.insert([judged], who="x", gated=True)[0].lesson.status == "active"
-    assert "read from tool:fetch" in history(memory.engine, alone.id)[0].why
+    assert "read from tool:fetch" in history(memory.engine, "kitchen", alone.id)[0].why
 
 
 def test_a_lesson_in_quarantine_keeps_no_other_wording_out(

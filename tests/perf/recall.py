@@ -112,7 +112,7 @@ DEEDS = [
     "assemble",
     "restore",
 ]
-FOREIGN = (
+FOREIGN = (  # none is about one of the things
     "what is the boiling point of nitrogen", "who wrote the tale of the three kingdoms",
     "solve x squared minus five x plus six", "translate good morning into Welsh",
     "the capital of Mongolia and its population", "why do stars twinkle at night",
@@ -123,6 +123,40 @@ FOREIGN = (
     "the rules of offside in football", "how does photosynthesis work",
     "the square root of two hundred", "list the noble gases", "what causes tides",
     "who painted the ceiling of the Sistine chapel",
+    # the first threshold was chosen with those above; what follows came after
+    "the year in which the Berlin wall fell", "how long is a marathon in kilometres",
+    "what does the heart do in the body", "prove that there are infinitely many primes",
+    "the difference between weather and climate", "who discovered penicillin",
+    "sort a list of numbers in Python", "what is the speed of light",
+    "the rhyme scheme of a sonnet", "how do vaccines work", "why is the sky blue",
+    "the exchange rate of the yen last week", "what is a black hole", "name three Greek gods",
+    "the anthem of France", "how many bones has an adult", "the integral of one over x",
+    "who wrote War and Peace", "what causes inflation", "the tallest mountain of Africa",
+    "conjugate the French verb to be", "how does a jury reach its verdict",
+    "the half-life of carbon fourteen", "which vitamins are in spinach",
+    "when does Ramadan begin", "the first man on the moon", "define entropy",
+    "how are pearls of wisdom different from proverbs", "the currency of Brazil",
+    "explain the trolley problem", "the offspring of a horse and a donkey",
+    "how deep is the Mariana trench", "what is compound interest",
+    "name the parts of a flower", "who was the first emperor of China",
+    "the symptoms of the flu", "how many strings has a cello", "what does GDP stand for",
+    "the boiling point of water on Everest", "translate thank you into Japanese",
+    # and this after a word in common was asked for, too
+    "how does a refrigerator keep food cold", "who invented the telephone",
+    "the plural of octopus", "what is the meaning of the word stoic", "why do cats purr",
+    "the rules for castling in chess", "how old is the universe", "name a prime above ninety",
+    "which languages are spoken in Belgium", "what is the third law of motion",
+    "how is cheese made", "the death of Socrates", "what does a catalyst do",
+    "how many states has Australia", "is a tomato a fruit", "the cause of the First World War",
+    "which animals lay eggs", "the meaning of habeas corpus", "how do ants find their way",
+    "what is the Turing test", "who sang Yesterday", "the flag of Norway",
+    "how much sleep does a child need", "what is a haiku", "name the oceans",
+    "the derivative of the sine", "how does a bill become a law", "what is dark matter",
+    "the capital of New Zealand", "why do leaves turn red in autumn",
+    "how are sedimentary rocks classified", "the story of Noah and the flood",
+    "which metals are magnetic", "what is a mortgage", "how far is the sun",
+    "the winner of the last world cup", "what is the golden ratio", "how do fish breathe",
+    "name a poem by Goethe", "what is the opposite of humble",
 )  # fmt: skip
 
 
@@ -186,14 +220,15 @@ def found_at_k(n_distractors: int, k: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def p50(call: Callable[[int], object], n: int) -> float:
-    """Return the median time of a call in milliseconds."""
-    times = []
+def p50(n: int, **calls: Callable[[int], object]) -> dict[str, float]:
+    """Return the median times of calls in milliseconds, each called in turn."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for i in range(n):
-        began = time.perf_counter()
-        call(i)
-        times.append(1000 * (time.perf_counter() - began))
-    return statistics.median(times)
+        for name, call in calls.items():
+            began = time.perf_counter()
+            call(i)
+            times[name].append(1000 * (time.perf_counter() - began))
+    return {name: statistics.median(some) for name, some in times.items()}
 
 
 def speeds(n: int, n_queries: int = 200) -> dict[str, float]:
@@ -229,28 +264,26 @@ def speeds(n: int, n_queries: int = 200) -> dict[str, float]:
                 "include": ["distances", "embeddings"],
             }
             found: dict[str, float] = {"n": n}
-            for turn in range(2):  # the first to warm up
-                n_calls = n_queries if turn else 20
-                found["raw_chroma_ms"] = p50(
-                    lambda i: raw.query(query_embeddings=asked[i : i + 1], **plain), n_calls
+            for n_calls in (20, n_queries):  # the first to warm up
+                found |= p50(
+                    n_calls,
+                    raw_chroma=lambda i: raw.query(query_embeddings=asked[i : i + 1], **plain),
+                    recall=lambda i: memory.recall(queries[i], settings),
+                    exact=lambda i: np.argpartition(-(vectors @ asked[i]), settings.n_candidates),
                 )
-                found["recall_ms"] = p50(lambda i: memory.recall(queries[i], settings), n_calls)
-                found["exact_ms"] = p50(
-                    lambda i: np.argpartition(-(vectors @ asked[i]), settings.n_candidates), n_calls
-                )
-            found["filtered_chroma_ms"] = p50(
-                lambda i: raw.query(
+            found |= p50(
+                20,
+                filtered=lambda i: raw.query(
                     query_embeddings=asked[i : i + 1], where={"scope": "perf"}, **plain
                 ),
-                20,
             )
-            found["insert_ms"] = p50(
-                lambda i: memory.insert(
+            found |= p50(
+                n_queries,
+                insert=lambda i: memory.insert(
                     [lesson(f"new {i} of topic-{i:06d}", "x")], who="perf", wait=False
                 ),
-                n_queries,
             )
-            found["ratio"] = found["recall_ms"] / found["raw_chroma_ms"]
+            found["ratio"] = found["recall"] / found["raw_chroma"]
         engine.dispose()
     return found
 
