@@ -374,6 +374,14 @@ class Run:
             if memory.version != before:
                 self.ledger.add_event(self.id, "edit", {"memory_version": memory.version})
 
+    def roll_back(self, arm: Arm) -> None:
+        """Put an earlier pair in force; what came after it stays in the history."""
+        was = self.incumbent()
+        if arm.memory_version != was.memory_version:
+            self.memory().revert(arm.memory_version, who=user(), why="rolled back")
+        if arm != was:
+            self.ledger.add_event(self.id, "rollback", {**arm.pair, "was": was.pair})
+
     def promote(self, generation: int, kind: str, arm: Arm) -> None:
         """Put a pair in force."""
         self.ledger.add_event(

@@ -59,6 +59,10 @@ class Utility:
         return "harmful" if self.high < 0 else "unknown"
 
 
+_UNKNOWN = Utility(0.0, -1.0, 1.0, 0, 0)
+"""Where one arm has no episodes."""
+
+
 def utilities(
     uses: Iterable[Use], *, level: float = 0.95, prior: float = 2.0
 ) -> dict[str, Utility]:
@@ -75,6 +79,8 @@ def utilities(
             level=level,
             prior=prior,
         )
+        if any(use.injected for use in own) and not all(use.injected for use in own)
+        else _UNKNOWN
         for lesson_id, own in by_lesson.items()
     }
 
@@ -113,7 +119,7 @@ def utility(
     weights = _weights(injected[drawn], propensity[drawn], labels[drawn])
     arm, result = injected[drawn], outcome[drawn]
     if not weights.any():
-        return Utility(0.0, -1.0, 1.0, 0, 0)
+        return _UNKNOWN
     with_it = _mean_and_size(result[arm], weights[arm])
     without = _mean_and_size(result[~arm], weights[~arm])
     centre = (with_it[0] + without[0]) / 2

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from agentevo.memory.errors import MemoryUseError
+from agentevo.memory.fold import State
 from agentevo.memory.lesson import Lesson
-from agentevo.memory.readers import lessons
+from agentevo.memory.log import events
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +31,17 @@ def difference(engine: sa.Engine, scope: str, old: int, new: int) -> Difference:
     Raises:
         MemoryUseError: The scope has no such version.
     """
-    before, after = (_by_id(engine, scope, version) for version in (old, new))
+    before, after = _as_of(engine, scope, (old, new))
     are = {i for i, one in after.items() if one.status == "active"}
     were = {i for i, one in before.items() if one.status == "active"}
-    gone = {i: after.get(i, before[i]) for i in before if i in were - are}
+    new_ones, gone = are - were, were - are
     return Difference(
-        added=tuple(one for i, one in after.items() if i in are - were),
-        removed=tuple(gone.values()),
+        added=tuple(one for i, one in after.items() if i in new_ones),
+        removed=tuple(after.get(i, one) for i, one in before.items() if i in gone),
         changed=tuple(
             (before[i], one)
             for i, one in after.items()
-            if i in are & were and _said(before[i]) != _said(one)
+            if i in are and i in were and _said(before[i]) != _said(one)
         ),
         waiting=tuple(
             one
@@ -49,8 +51,19 @@ def difference(engine: sa.Engine, scope: str, old: int, new: int) -> Difference:
     )
 
 
-def _by_id(engine: sa.Engine, scope: str, version: int) -> Mapping[str, Lesson]:
-    return {one.id: one for one in lessons(engine, scope, version)}
+def _as_of(engine: sa.Engine, scope: str, versions: tuple[int, ...]) -> list[Mapping[str, Lesson]]:
+    """Return the lessons by id as of some versions, for which the log is read once."""
+    state, last = State(), max(versions)
+    found: dict[int, Mapping[str, Lesson]] = {0: {}}
+    for event in events(engine, scope, up_to=last):
+        state.apply(event)
+        if event.version in versions:
+            found[event.version] = dict(state.lessons)
+    if state.version < last:
+        raise MemoryUseError(
+            f"scope {scope!r} has no version {last}; the latest is {state.version}"
+        )
+    return [found[version] for version in versions]
 
 
 def _said(lesson: Lesson) -> tuple[str, str, str, bool]:

@@ -145,6 +145,8 @@ def _tidy(text: str) -> str:
     """Put a text on one line, without what cannot be seen, since prompts quote it."""
     if not isinstance(text, str):
         raise LessonError(f"a lesson is made of text, not of {type(text).__name__}")
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     seen = (c for c in text if unicodedata.category(c) != "Cf")
     printable = "".join(c if c.isprintable() else " " for c in seen)
     return " ".join(printable.split())

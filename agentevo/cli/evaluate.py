@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from agentevo.cli import output
+from agentevo.cli.runs import ADAPTER, MEMORY, chosen
 from agentevo.cli.values import LEVELS, QUIET, SETS, check_choice, parse_levels
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def evaluate(
     generation: str = typer.Option(
         "incumbent", help="Of the run: a generation (0: the beginning), or the pair in force."
     ),
+    memory: int | None = MEMORY,
+    adapter: str | None = ADAPTER,
     backbone: str | None = typer.Option(None, help="Instead of a run: a plain backbone."),
     benchmark: str | None = typer.Option(
         None, help="A name, or file.py:name.", show_default="the run's, or textworld-cooking"
@@ -43,23 +46,23 @@ def evaluate(
     if (run is None) == (backbone is None):
         raise typer.BadParameter("give either --run or --backbone")
     check_choice("--split", split, Split)
-    chosen = parse_levels(levels)
+    some = parse_levels(levels)
     if run is not None:
         opened = _of_run(run, benchmark, sets)
         try:
-            arm = _arm(opened, generation)
-            played = _play(opened, arm, split, n_per_level, chosen, quiet=quiet)
+            arm = chosen(opened, _arm(opened, generation), memory, adapter)
+            played = _play(opened, arm, split, n_per_level, some, quiet=quiet)
         finally:
             opened.close()
         name = f"{opened.id}, memory {arm.memory_version}, {arm.adapter or 'plain weights'}"
     else:
-        if generation != "incumbent":
-            raise typer.BadParameter("--generation is of a --run")
+        if (generation, memory, adapter) != ("incumbent", None, None):
+            raise typer.BadParameter("--generation, --memory and --adapter are of a --run")
         from agentevo.evaluation.evaluate import Arm
 
         name = str(backbone)
         with _plain(name, benchmark or "textworld-cooking", sets) as opened:
-            played = _play(opened, Arm(0, ""), split, n_per_level, chosen, quiet=quiet)
+            played = _play(opened, Arm(0, ""), split, n_per_level, some, quiet=quiet)
     _show(name, split, played, as_json=as_json)
 
 

@@ -28,6 +28,9 @@ def list_(
         help="Only active, pending, quarantined, retired, internalised or merged.",
         show_default="all",
     ),
+    version: int | None = typer.Option(
+        None, min=0, help="As of this version.", show_default="the latest"
+    ),
     as_json: bool = output.AS_JSON,
 ) -> None:
     """List the lessons of a run with what they have proven to be worth."""
@@ -40,7 +43,7 @@ def list_(
     try:
         found = [
             one
-            for one in lessons(opened.ledger.engine, opened.scope)
+            for one in lessons(opened.ledger.engine, opened.scope, version)
             if status in (None, one.status)
         ]
         worth = Worth.of(opened)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Runs: list, show, episodes, report, rollback.", no_args_is_help=True)
 
 RUN = typer.Argument(metavar="RUN", help="A run's name, or its folder.")
+MEMORY = typer.Option(None, min=0, metavar="VERSION", help="This version of the memory; 0: empty.")
+ADAPTER = typer.Option(
+    None, metavar="NAME", help="This adapter; 'plain': the weights as they were."
+)
 
 
 @app.command("list")
@@ -258,12 +262,8 @@ def rollback(
     to: int | None = typer.Option(
         None, min=0, metavar="GENERATION", help="The outcome of this generation; 0: the beginning."
     ),
-    memory: int | None = typer.Option(
-        None, min=0, metavar="VERSION", help="This version of the memory; 0: empty."
-    ),
-    adapter: str | None = typer.Option(
-        None, metavar="NAME", help="This adapter; 'plain': the weights as they were."
-    ),
+    memory: int | None = MEMORY,
+    adapter: str | None = ADAPTER,
     as_json: bool = output.AS_JSON,
 ) -> None:
     """Put an earlier memory, adapter, or both in force; nothing is deleted."""
@@ -274,20 +274,15 @@ def rollback(
     opened = Run.open(run, write=True, to_play=False)
     try:
         old = opened.incumbent()
-        new = arm_of(opened, to) if to is not None else _chosen(opened, old, memory, adapter)
-        if new.memory_version != old.memory_version:
-            opened.memory().revert(new.memory_version, who="rollback", why="by hand")
-        payload = {"memory_version": new.memory_version, "adapter": new.adapter}
-        was = {"memory_version": old.memory_version, "adapter": old.adapter}
-        if new != old:
-            opened.ledger.add_event(opened.id, "rollback", payload | {"was": was})
+        new = arm_of(opened, to) if to is not None else chosen(opened, old, memory, adapter)
+        opened.roll_back(new)
     finally:
         opened.close()
     if as_json:
-        output.print_json({"in_force": payload, "was": was})
+        output.print_json({"in_force": new.pair, "was": old.pair})
     else:
-        now = f"in force: {_arm_text(payload)}"
-        print(f"{now}; it was: {_arm_text(was)}" if new != old else f"{now}, as before")
+        now = f"in force: {_arm_text(new.pair)}"
+        print(f"{now}; it was: {_arm_text(old.pair)}" if new != old else f"{now}, as before")
 
 
 def arm_of(run: Run, generation: int) -> Arm:
@@ -309,8 +304,12 @@ def arm_of(run: Run, generation: int) -> Arm:
     return Arm(int(found["memory_version"]), str(found["adapter"]))
 
 
-def _chosen(run: Run, old: Arm, memory: int | None, adapter: str | None) -> Arm:
-    """Return the pair that is asked for; what is not named stays."""
+def chosen(run: Run, old: Arm, memory: int | None, adapter: str | None) -> Arm:
+    """Return the pair that is asked for; what is not named stays.
+
+    Raises:
+        RunError: the run has no such adapter.
+    """
     from agentevo.evaluation.evaluate import Arm
     from agentevo.run import RunError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -59,6 +60,7 @@ def create_app(token: str) -> Starlette:
             Route("/runs/{run}/memory/{lesson}/{action}", change, methods=["POST"]),
             Route("/runs/{run}/review", review),
             Route("/runs/{run}/versions", versions),
+            Route("/runs/{run}/versions/{version:int}", put_in_force, methods=["POST"]),
             Route("/runs/{run}/adapters", adapters),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
@@ -86,7 +88,8 @@ def create_app(token: str) -> Starlette:
 def page_of(request: Request, name: str, code: int = 200, /, **values: Any) -> Response:
     """Return a page made of a template."""
     templates: jinja2.Environment = request.app.state.templates
-    common = {"may_write": may_write(request), "request": request, "said": ""}
+    said = request.query_params.get("said", "")[:500]
+    common = {"may_write": may_write(request), "request": request, "said": said}
     text = templates.get_template(name).render(**{**common, **values})
     return HTMLResponse(text, code)
 
@@ -195,7 +198,6 @@ def memory(request: Request) -> Response:
             worth=known.worth,
             statuses={one: statuses.count(one) for one in dict.fromkeys(statuses)},
             orders=reading.ORDERS,
-            said=request.query_params.get("said", "")[:500],
         )
 
 
@@ -220,7 +222,6 @@ def lesson(request: Request) -> Response:
             findings=scan(one.text),
             verdicts=reading.verdicts_on(of, born),
             is_in_force=one.status == "active" and born <= force,
-            said=request.query_params.get("said", "")[:500],
         )
 
 
@@ -238,7 +239,6 @@ def review(request: Request) -> Response:
         }
         return page_of(
             request, "review.html", run=of.id, part=part, notes=notes,
-            said=request.query_params.get("said", "")[:500],
         )  # fmt: skip
 
 
@@ -251,10 +251,11 @@ def versions(request: Request) -> Response:
         new = min(_number(request, "new", force), last)
         old = min(_number(request, "old", max(0, new - 1)), last)
         found = difference(engine, scope, old, new) if last else None
-        told = events(engine, scope) if last else ()
+        part = Part.of(range(last, 0, -1), _number(request, "page", 1))  # newest first
+        told = events(engine, scope, after=min(part.rows) - 1, up_to=max(part.rows)) if last else ()
         return page_of(
             request, "versions.html", run=of.id, old=old, new=new, last=last, in_force=force,
-            found=found, part=Part.of(list(reversed(told)), _number(request, "page", 1)),
+            found=found, part=part, told=told[::-1],
             lessons=_library(request).known(of).lessons,
         )  # fmt: skip
 
@@ -318,6 +319,21 @@ def _change(request: Request, form: dict[str, str]) -> Response:
         said = f"{id_}: {action}, version {memory.version}"
     back = "review" if form.get("back") == "review" else f"memory/{quote(id_)}"
     return RedirectResponse(f"/runs/{quote(name)}/{back}?said={quote(said)}", 303)
+
+
+async def put_in_force(request: Request) -> Response:
+    """Put a version of the memory in force."""
+    from starlette.concurrency import run_in_threadpool
+
+    return await run_in_threadpool(_put_in_force, request)
+
+
+def _put_in_force(request: Request) -> Response:
+    name, version = (request.path_params[key] for key in ("run", "version"))
+    with _writable(name) as of:
+        of.roll_back(replace(of.incumbent(), memory_version=version))
+    said = f"version {version} is in force"
+    return RedirectResponse(f"/runs/{quote(name)}/versions?said={quote(said)}", 303)
 
 
 async def add(request: Request) -> Response:

@@ -195,6 +195,17 @@ def test_a_label_of_ones_own_and_a_server_hold_a_runs_lessons(
     assert collection.get()["ids"] == [lesson["id"]]
 
 
+def test_any_version_is_listed_and_evaluated(cli_here: CLI, read: Read, run: str) -> None:
+    assert read("memory", "list", run, "--version", "0") == []
+    assert len(read("memory", "list", run, "--version", "1")) == 1
+    evaluate = ("evaluate", "--run", run, "--n-per-level", "2", "-q", "--memory")
+    assert read(*evaluate, "0")["all"]["score"]["estimate"] == 0.0
+    assert read(*evaluate, "1")["all"]["score"]["estimate"] == 1.0
+    done = cli_here(*evaluate, "99")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no version 99" in done.stderr
+
+
 def test_what_all_tasks_have_in_common_is_known_after_the_first_generation(run: str) -> None:
     opened = Run.open(run)
     common = opened.boilerplate().sentences

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentevo.config import make
+from agentevo.run import Run
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -28,9 +31,13 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium h
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("browsed")
+
+
+@pytest.fixture(scope="module")
+def address(home: Path) -> Iterator[str]:
     """The address, with its token, of an inspector over one finished run."""
-    home = tmp_path_factory.mktemp("browsed")
     environment = os.environ | {"AGENTEVO_HOME": str(home), "PYTHONPATH": str(ROOT)}
     evolve = [
         "evolve", "-q", "--name", "boxes", "--recipe", "memory-only", "--generations", "2",
@@ -164,6 +171,33 @@ def test_a_script_in_a_lesson_is_shown_and_not_run(page: Page) -> None:
         assert page.title() != "taken"
         go(page, name)
     assert page.title() != "taken"
+
+
+def test_an_earlier_version_is_put_in_force(page: Page) -> None:
+    go(page, "Versions")
+    last = int(page.get_by_label("to", exact=True).input_value())
+    page.get_by_label("to", exact=True).fill("1")
+    page.get_by_role("button", name="Compare").click()
+    assert "--memory 1" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Put version 1 in force").click()
+    assert "version 1 is in force" in page.locator(".said-so").inner_text()
+    assert last > 1
+
+
+def test_a_run_that_goes_on_is_followed_without_a_touch(page: Page, home: Path) -> None:
+    config = make({"benchmark": f"{WORLDS}:boxes", "backbone": f"{WORLDS}:scripted"})
+    run = Run.start(home / "runs" / "going-on", config)
+    run.ledger.set_status(run.id, "running")
+    page.goto(f"{page.url.split('/runs')[0]}/runs/going-on")
+    assert "The gate has given no verdict yet." in page.locator("main").inner_text()
+    page.evaluate("window.untouched = true")
+    run.ledger.add_verdict(run.id, 1, "memory", "hold", {"reason": "it cannot be told yet"})
+    page.locator("text=it cannot be told yet").wait_for(timeout=15_000)
+    assert page.evaluate("window.untouched"), "the page was not loaded anew"
+    run.ledger.set_status(run.id, "finished")
+    run.close()
+    page.locator("main[data-live=no]").wait_for(timeout=15_000)
+    assert "finished" in page.locator(".meta").inner_text()
 
 
 def test_everything_is_reached_by_keyboard(page: Page) -> None:

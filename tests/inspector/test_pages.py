@@ -175,6 +175,17 @@ def test_a_lesson_is_added_and_a_suspicious_one_reviewed(writer: TestClient) -> 
     assert status_of(lesson) == "active"
 
 
+def test_an_earlier_version_is_put_in_force(writer: TestClient) -> None:
+    lesson = lesson_id(writer)
+    assert "Put version 0 in force" in writer.get("/runs/boxes/versions?old=1&new=0").text
+    page = writer.post("/runs/boxes/versions/0").text
+    assert "version 0 is in force" in page
+    assert status_of(lesson) == "pending"
+    assert writer.post("/runs/boxes/versions/99").status_code == 409
+    writer.post("/runs/boxes/versions/1")
+    assert status_of(lesson) == "active"
+
+
 def test_what_a_lesson_says_is_never_run(writer: TestClient) -> None:
     new = {"situation": f"a box {EVIL}", "advice": f"push {EVIL}", "kind": "rule", "why": EVIL}
     page = writer.post("/runs/boxes/memory", data=new)
