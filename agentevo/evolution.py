@@ -144,19 +144,19 @@ async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         return {}
     verdict = await gate(cycle, generation, "memory", old, new)
     if verdict != "promote":
-        run.memory().revert(
+        retired: Any = update.payload["retired"]  # that stands, whatever the new ones are worth
+        left = run.memory().revert(
             int(str(update.payload["version_before"])),
             who=f"generation {generation}",
             why=f"the gate said {verdict}",
+            keep=retired,
         )
-        for lesson in update.payload["retired"]:  # type: ignore[attr-defined]
-            run.memory().retire(  # its credit stands, whatever the new lessons are worth
-                lesson,
-                who=f"generation {generation}",
-                why="harmful, as its credit shows",
-                key=f"retire/{generation}/{lesson}/{run.memory().version}",
-            )
-        return {}
+        if not retired:
+            return {}
+        less = Arm(left, old.adapter)
+        if run.incumbent() != less:
+            run.ledger.add_event(run.id, "retirement", {**less.pair, "generation": generation})
+        return {"incumbent": less}
     return {"incumbent": promote(run, generation, "memory", new)}
 
 

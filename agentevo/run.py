@@ -342,12 +342,15 @@ class Run:
     # --- where it stands ------------------------------------------------------------------
 
     def incumbent(self) -> Arm:
-        """Return the pair in force: what was promoted, rolled back to, or edited by hand."""
+        """Return the pair in force: what was promoted, rolled back to, or edited by hand.
+
+        Lessons that credit showed to be harmful are no longer part of it.
+        """
         arm = Arm(0, "")
         for event in self.ledger.events(self.id):
             told = event.payload
             half = told["kind"] if event.kind == "promotion" else event.kind
-            if half in ("memory", "edit", "rollback"):
+            if half in ("memory", "edit", "retirement", "rollback"):
                 arm = replace(arm, memory_version=int(str(told["memory_version"])))
             if half in ("weights", "rollback"):
                 arm = replace(arm, adapter=str(told["adapter"]))

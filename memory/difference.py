@@ -1,14 +1,13 @@
 """What two versions of a memory differ in, read from the log alone."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from agentevo.memory.errors import MemoryUseError
-from agentevo.memory.fold import State
+from agentevo.memory.fold import after_event
 from agentevo.memory.lesson import Lesson
-from agentevo.memory.log import events
+from agentevo.memory.log import events, latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ def difference(engine: sa.Engine, scope: str, old: int, new: int) -> Difference:
     Raises:
         MemoryUseError: The scope has no such version.
     """
-    before, after = _as_of(engine, scope, (old, new))
+    before, after = _as_of(engine, scope, old, new)
     are = {i for i, one in after.items() if one.status == "active"}
     were = {i for i, one in before.items() if one.status == "active"}
     new_ones, gone = are - were, were - are
@@ -51,19 +50,18 @@ def difference(engine: sa.Engine, scope: str, old: int, new: int) -> Difference:
     )
 
 
-def _as_of(engine: sa.Engine, scope: str, versions: tuple[int, ...]) -> list[Mapping[str, Lesson]]:
-    """Return the lessons by id as of some versions, for which the log is read once."""
-    state, last = State(), max(versions)
-    found: dict[int, Mapping[str, Lesson]] = {0: {}}
-    for event in events(engine, scope, up_to=last):
-        state.apply(event)
-        if event.version in versions:
-            found[event.version] = dict(state.lessons)
-    if state.version < last:
-        raise MemoryUseError(
-            f"scope {scope!r} has no version {last}; the latest is {state.version}"
-        )
-    return [found[version] for version in versions]
+def _as_of(engine: sa.Engine, scope: str, old: int, new: int) -> list[dict[str, Lesson]]:
+    """Return the lessons that changed between two versions, by id, as of each of them."""
+    low, high = sorted((old, new))
+    if high > (last := latest(engine, scope)):
+        raise MemoryUseError(f"scope {scope!r} has no version {high}; the latest is {last}")
+    now: dict[str, Lesson] = {}
+    before: dict[str, Lesson] = {}
+    for event in events(engine, scope, up_to=high, changed_after=low):
+        now[event.lesson_id] = after_event(now.get(event.lesson_id), event)
+        if event.version <= low:
+            before[event.lesson_id] = now[event.lesson_id]
+    return [before, now] if old < new else [now, before]
 
 
 def _said(lesson: Lesson) -> tuple[str, str, str, bool]:

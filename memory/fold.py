@@ -43,7 +43,7 @@ class State:
                 f"the log of scope {event.scope!r} has version {event.version} where "
                 f"{self.version + 1} should be: events were taken out or changed"
             )
-        lesson = _after(self.lessons.get(event.lesson_id), event)
+        lesson = after_event(self.lessons.get(event.lesson_id), event)
         self.lessons[lesson.id] = lesson
         self.spoken_for.setdefault(lesson.content_key, lesson.id)
         if event.kind == "merge" and "content_key" in event.payload:
@@ -61,7 +61,7 @@ def fold(events: Iterable[Event]) -> State:
     return state
 
 
-def _after(lesson: Lesson | None, event: Event) -> Lesson:
+def after_event(lesson: Lesson | None, event: Event) -> Lesson:
     """Return a lesson as it stands after its next event."""
     data = event.payload
     if event.kind == "insert":

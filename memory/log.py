@@ -118,6 +118,7 @@ def events(
     after: int = 0,
     up_to: int | None = None,
     lesson_id: str | None = None,
+    changed_after: int | None = None,
 ) -> tuple[Event, ...]:
     """Return the events of a scope in their order.
 
@@ -127,6 +128,8 @@ def events(
         after: Only versions greater than this; 0 means from the beginning.
         up_to: Only versions up to and with this one; None means to the end.
         lesson_id: Only of this lesson; None means of all.
+        changed_after: Only of lessons that have an event after this version, but not after `up_to`;
+            None means of all.
     """
     table = events_table.c
     query = sa.select(events_table).where(table.scope == scope, table.version > after)
@@ -134,6 +137,13 @@ def events(
         query = query.where(table.version <= up_to)
     if lesson_id is not None:
         query = query.where(table.lesson_id == lesson_id)
+    if changed_after is not None:
+        changed = sa.select(table.lesson_id).where(
+            table.scope == scope, table.version > changed_after
+        )
+        if up_to is not None:
+            changed = changed.where(table.version <= up_to)
+        query = query.where(table.lesson_id.in_(changed))
     with engine.connect() as connection:
         return tuple(
             Event(

@@ -287,16 +287,16 @@ class Memory:
             self._writer.read_on()
             return self._writer.change("pin", lesson_id, {"pinned": pinned}, who=who, why=why)
 
-    def revert(self, version: int, *, who: str, why: str) -> int:
+    def revert(self, version: int, *, who: str, why: str, keep: Collection[str] = ()) -> int:
         """Make the lessons again what they were at a version, by new events. Returns the version.
 
         Lessons inserted since become pending, not retired: nothing is known against them.
-        Sources that were added since stay, being facts.
+        Sources that were added since stay, being facts, and lessons whose ids are in `keep`.
         """
         with self._lock:
             self._writer.read_on()
             drafts = drafts_back_to(self.engine, self._writer.state, self.scope, version, who, why)
-            self._writer.write(drafts)
+            self._writer.write([one for one in drafts if one.lesson_id not in keep])
             return self._writer.state.version
 
     def snapshot(self, version: int | None = None) -> Snapshot:

@@ -201,7 +201,8 @@ def test_a_lesson_shown_to_be_harmful_stays_retired_where_the_new_ones_are_refus
     before = memory.version
     memory.retire(old.id, who="a", why="harmful")
     new = memory.insert([Lesson("it is dry", "sit", run.scope, source)], who="a", why="b")[0].lesson
-    update = {"version_before": before, "version_after": memory.version, "retired": [old.id]}
+    update: dict[str, object] = {"version_before": before, "version_after": memory.version}
+    update |= {"retired": [old.id], "credit": {}}
     run.ledger.add_update(run.id, 1, "memory", update)
     run.ledger.add_verdict(run.id, 1, "memory", "reject", {"reason": "worse"})
     cycle = Cycle(run, run.benchmark(), lambda news: None)
@@ -211,6 +212,9 @@ def test_a_lesson_shown_to_be_harmful_stays_retired_where_the_new_ones_are_refus
         )
         found = {one.id: one.status for one in memory.lessons}
         assert found == {old.id: "retired", new.id: "pending"}
+        in_force = run.incumbent().memory_version
+        assert not run.snapshot(in_force).lessons, "what is retired is not shown again"
+    assert len(run.ledger.events(run.id, kind="retirement")) == 1
     run.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -17,7 +18,7 @@ from agentevo.memory import lessons, metadata
 from agentevo.run import Run, home
 
 if TYPE_CHECKING:
-    from agentevo.ledger import VerdictRecord
+    from agentevo.ledger import RecalledEpisode, VerdictRecord
     from agentevo.memory import Lesson
 
 PAGE = 50  # rows of a list that are shown at once
@@ -29,12 +30,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Known:
-    """A run's lessons and what is known of them, as of one state of its ledger."""
+    """A run's lessons, as of one state of its ledger; what is known of them is found when asked."""
 
     lessons: dict[str, Lesson]
     """By id, oldest first."""
-    worth: Worth
-    uses: dict[str, list[LessonUse]]
+    episodes: Sequence[RecalledEpisode] = ()
+    """All of the run."""
+
+    @cached_property
+    def worth(self) -> Worth:
+        """What the lessons have proven to be worth."""
+        return Worth.told_by(self.episodes)
+
+    @cached_property
+    def uses(self) -> dict[str, list[LessonUse]]:
+        """The episodes that each lesson had to do with, by its id."""
+        return uses_by_lesson(self.episodes)
 
 
 @dataclass(frozen=True)
@@ -83,16 +94,15 @@ class Library:
         engine = run.ledger.engine
         there = sa.inspect(engine)
         if not all(there.has_table(one.name) for one in metadata.sorted_tables):
-            return Known({}, Worth(), {})
+            return Known({})
         with engine.connect() as connection:
             count = "SELECT (SELECT MAX(id) FROM memory_events), (SELECT MAX(id) FROM episodes)"
             n_events, n_episodes = connection.execute(sa.text(count)).one()
         key = (str(run.folder), n_events or 0, n_episodes or 0)
         with self._lock:
             if key not in self._known:
-                episodes = run.ledger.recalls(run.id)
                 found = {one.id: one for one in lessons(engine, run.scope)}
-                known = Known(found, Worth.told_by(episodes), uses_by_lesson(episodes))
+                known = Known(found, run.ledger.recalls(run.id))
                 for old in [one for one in self._known if one[0] == key[0]]:
                     del self._known[old]
                 while len(self._known) >= MAX_KNOWN:

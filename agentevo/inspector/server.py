@@ -22,6 +22,8 @@ def serve(tell: Callable[[str], None], *, port: int = 0, start: str = "/") -> No
     Raises:
         OSError: the port is taken.
     """
+    import scipy.special  # noqa: F401  what the first page would wait for
+
     token = secrets.token_urlsafe(24)
     with socket.socket() as ours:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

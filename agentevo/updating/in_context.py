@@ -80,6 +80,36 @@ def uses_of(trajectories: Iterable[Recalling]) -> list[Use]:
     return uses
 
 
+def beaten(trajectories: Iterable[Recalling], level: float) -> dict[str, tuple[str, Utility]]:
+    """Return lessons that did worse than one that contradicts them: id to that one, and how much.
+
+    Which of the two was to be shown was drawn, so the episodes with the one are compared with those
+    with the other. A pair with few episodes is left open.
+
+    Args:
+        trajectories: of the run so far.
+        level: of the interval that must exclude 0.
+    """
+    duels: dict[tuple[str, str], list[Use]] = {}
+    for one in trajectories:
+        if one.purpose != "acquisition":
+            continue
+        for lesson in one.recall.injected:
+            for other in one.recall.rivals.get(lesson, ()):
+                for pair in ((lesson, other), (other, lesson)):
+                    use = Use(pair[0], pair[0] == lesson, 0.5, one.score, str(one.difficulty))
+                    duels.setdefault(pair, []).append(use)
+    found = {pair: utilities(uses, level=level)[pair[0]] for pair, uses in duels.items()}
+    return {
+        lesson: (other, worth) for (lesson, other), worth in found.items() if _is_harmful(worth)
+    }
+
+
+def _is_harmful(worth: Utility) -> bool:
+    enough = min(worth.n_injected, worth.n_withheld) >= MIN_EPISODES
+    return enough and worth.verdict == "harmful"
+
+
 def update_memory(
     memory: Memory,
     drafts: Sequence[Draft],
@@ -105,23 +135,25 @@ def update_memory(
     """
     history = list(history)
     credit = utilities(uses_of(history), level=settings.retire_level)
+    lost = beaten(history, settings.retire_level)
     retired = []
     for lesson in memory.lessons:
-        worth = credit.get(lesson.id)
-        if (
-            lesson.status == "active"
-            and not lesson.pinned
-            and worth is not None
-            and worth.verdict == "harmful"
-            and min(worth.n_injected, worth.n_withheld) >= MIN_EPISODES
-        ):
-            memory.retire(
-                lesson.id,
-                who=f"generation {generation}",
-                why=f"harmful: {worth.mean:+.2f} ({worth.low:+.2f} to {worth.high:+.2f})",
-                key=f"retire/{generation}/{lesson.id}",
-            )
-            retired.append(lesson.id)
+        if lesson.status != "active" or lesson.pinned:
+            continue
+        if lesson.id in lost:
+            other, worth = lost[lesson.id]
+            why = f"{other} contradicts it and does better"
+        elif lesson.id in credit and _is_harmful(credit[lesson.id]):
+            why, worth = "harmful", credit[lesson.id]
+        else:
+            continue
+        memory.retire(
+            lesson.id,
+            who=f"generation {generation}",
+            why=f"{why}: {worth.mean:+.2f} ({worth.low:+.2f} to {worth.high:+.2f})",
+            key=f"retire/{generation}/{lesson.id}",
+        )
+        retired.append(lesson.id)
     lessons = [
         Lesson(
             situation=draft.situation,
