@@ -138,6 +138,23 @@ class EvaluationSettings(Settings):
     """Rate of false promotions that is allowed, one-sided."""
 
 
+class EndpointSettings(Settings):
+    """How a backbone is asked that is served elsewhere."""
+
+    n_at_once: int = Field(32, ge=1)
+    """Requests at once; more wait for their turn."""
+    timeout_s: float = Field(120.0, gt=0)
+    """For one answer; then it is asked again."""
+    retry_s: float = Field(150.0, ge=0)
+    """For how long a server that is busy, away or broken is asked again, with growing pauses."""
+    window: int = Field(0, ge=0)
+    """Tokens of prompt and reply together. 0: what the server says, or 8192."""
+    price_input: float = Field(0.0, ge=0)
+    """Of a million prompt tokens, in any currency."""
+    price_output: float = Field(0.0, ge=0)
+    """Of a million reply tokens."""
+
+
 class RunConfig(Settings):
     """All settings of a run."""
 
@@ -151,6 +168,7 @@ class RunConfig(Settings):
     seed: int = 0
     """Draws the sampling, the lessons that are withheld, and the traces that are trained on."""
     agent: AgentSettings = AgentSettings()
+    endpoint: EndpointSettings = EndpointSettings()
     acquisition: AcquisitionSettings = AcquisitionSettings()
     refinement: RefinementSettings = RefinementSettings()
     memory: MemorySettings = MemorySettings()

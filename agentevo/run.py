@@ -201,7 +201,7 @@ class Run:
 
         if "" not in self._backbones:
             n_slots = 2 * self.config.agent.n_at_once  # two arms may play side by side
-            plain = load(self.config.backbone, n_slots=n_slots)
+            plain = load(self.config.backbone, n_slots=n_slots, settings=self.config.endpoint)
             self._backbones[""] = plain
         if adapter not in self._backbones:
             folder = self.adapter_folder(adapter)

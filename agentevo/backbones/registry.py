@@ -1,4 +1,4 @@
-"""Finds backbones by name: `seed`, `local:FOLDER`, a plugin's, or `file.py:name`."""
+"""Finds backbones by name: `seed`, `local:FOLDER`, `endpoint:URL#MODEL`, a provider's, a file's."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from agentevo.backbones.backbone import Backbone, BackboneError
+from agentevo.config import EndpointSettings
 from agentevo.files import from_file
 from agentevo.strategies import hint
 
 GROUP = "agentevo.backbones"
 
 
-def _seed(rest: str, n_slots: int) -> Backbone:
+def _seed(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
     from agentevo.backbones.local import Local
     from agentevo.backbones.seed.weights_file import checked_folder
 
     return Local("seed", checked_folder(), n_slots=n_slots)
 
 
-def _local(rest: str, n_slots: int) -> Backbone:
+def _local(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
     from agentevo.backbones.local import Local
 
     folder = Path(rest)
@@ -30,9 +31,30 @@ def _local(rest: str, n_slots: int) -> Backbone:
     return Local(f"local:{rest}", folder, n_slots=n_slots)
 
 
-OURS: dict[str, tuple[Callable[[str, int], Backbone], str]] = {
+def _endpoint(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
+    from agentevo.backbones.providers import openai_compatible
+
+    url, _, model = rest.partition("#")
+    return openai_compatible(f"endpoint:{rest}", url, model, settings)
+
+
+def _vllm(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
+    from agentevo.backbones.vllm import VLLM
+
+    url, _, model = rest.partition("#")
+    if not url.startswith(("http://", "https://")):
+        raise BackboneError(f"vllm:{rest}: write vllm:URL#MODEL, such as http://localhost:8000/v1")
+    return VLLM(url, model, settings)
+
+
+OURS: dict[str, tuple[Callable[[str, int, EndpointSettings], Backbone], str]] = {
     "seed": (_seed, "the small model that ships with agentevo; trainable"),
     "local": (_local, "local:FOLDER, a causal model in the Hugging Face form; trainable"),
+    "vllm": (
+        _vllm,
+        "vllm:URL#MODEL, a vLLM server; takes adapters, trainable if its model is here",
+    ),
+    "endpoint": (_endpoint, "endpoint:URL#MODEL, any server that speaks OpenAI's API"),
 }
 
 
@@ -40,38 +62,58 @@ def names() -> dict[str, str]:
     """Return every known kind of backbone with a line on it."""
     plugins = {point.name: f"from {point.value}" for point in entry_points(group=GROUP)}
     ours = {name: text for name, (_, text) in OURS.items()}
-    file = {"file.py:name": "a function of yours, of (rest, n_slots), that returns a Backbone"}
-    return ours | plugins | file
+    rest = {
+        "PROVIDER:MODEL": "any chat model of LangChain's, such as openai:gpt-5 or anthropic:NAME",
+        "file.py:name": "a chat model of LangChain's, or a function of (rest, n_slots) that gives "
+        "one, or a Backbone",
+    }
+    return ours | plugins | rest
 
 
-def load(name: str, *, n_slots: int = 32) -> Backbone:
+def load(name: str, *, n_slots: int = 32, settings: EndpointSettings | None = None) -> Backbone:
     """Return a backbone.
 
     Args:
         name: `kind`, `kind:rest`, or `path/to/file.py:name`; plugins and files give a function
             of the rest and `n_slots`.
         n_slots: requests that will be served at once.
+        settings: how a model is asked that is served elsewhere.
 
     Raises:
         BackboneError: there is no such backbone, or it cannot be loaded.
     """
+    settings = settings or EndpointSettings()
     if ".py:" in name:
-        return _called(name, from_file(name, BackboneError), n_slots)
+        return _called(name, from_file(name, BackboneError), n_slots, settings)
     if name.endswith(".py"):
         raise BackboneError(f"{name} is a file: write {name}:NAME, a name that it defines")
     kind, _, rest = name.partition(":")
     if kind in OURS:
-        return OURS[kind][0](rest, n_slots)
+        return OURS[kind][0](rest, n_slots, settings)
     points = {point.name: point for point in entry_points(group=GROUP)}
     if kind in points:
         return points[kind].load()(rest, n_slots)  # type: ignore[no-any-return]
+    if rest:
+        from agentevo.backbones.providers import of_provider
+
+        if (made := of_provider(kind, rest, settings)) is not None:
+            return made
     known = sorted([*OURS, *points])
     raise BackboneError(f"there is no backbone {name!r}{hint(kind, known)}")
 
 
-def _called(name: str, found: object, n_slots: int) -> Backbone:
-    """Return the backbone that a file's function gives."""
-    wanted = f"{name} must be a function of (rest, n_slots) that returns a Backbone"
+def _called(name: str, found: object, n_slots: int, settings: EndpointSettings) -> Backbone:
+    """Return the backbone that a file gives: a chat model, or a function that returns one."""
+    from langchain_core.language_models import BaseChatModel
+
+    from agentevo.backbones.endpoint import Endpoint
+
+    wanted = (
+        f"{name} must be a chat model, or a function of (rest, n_slots) that returns one, or a "
+        "Backbone"
+    )
+    if isinstance(found, BaseChatModel):
+        return Endpoint(name, lambda: found, settings)
     if not callable(found):
         raise BackboneError(f"{wanted}, not a {type(found).__name__}")
     try:
@@ -79,6 +121,8 @@ def _called(name: str, found: object, n_slots: int) -> Backbone:
     except TypeError as error:
         raise BackboneError(f"{wanted}: {error}") from error
     built: object = found("", n_slots)
+    if isinstance(built, BaseChatModel):
+        return Endpoint(name, lambda: built, settings)
     if not isinstance(built, Backbone):
         raise BackboneError(f"{wanted}, not a {type(built).__name__}")
     return built

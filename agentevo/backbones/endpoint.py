@@ -1,0 +1,270 @@
+"""A chat model that is served elsewhere: any of LangChain's, or an OpenAI-compatible server."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import ConfigDict
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
+from tenacity.wait import wait_random_exponential
+
+from agentevo.backbones.backbone import BackboneError
+from agentevo.config import EndpointSettings
+
+BUSY = (408, 409, 425, 429)
+"""HTTP states of a server that may answer later; so may those from 500 on."""
+LONGEST_PAUSE_S = 20.0
+CHARACTERS_PER_TOKEN = 3.0  # of English about 4: prompts are rather counted too long
+FRAME = 6  # tokens of a message's framing, about
+
+logger = logging.getLogger(__name__)
+
+
+class EndpointChat(BaseChatModel):
+    """A chat model for one episode, on an endpoint that many episodes share."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    backbone: Any
+    episode: str
+    temperature: float
+    max_tokens: int
+
+    @property
+    def _llm_type(self) -> str:
+        return "agentevo-endpoint"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: object,
+    ) -> ChatResult:
+        reply = self.backbone.submit(messages, self._sampling(messages)).result()
+        return ChatResult(generations=[ChatGeneration(message=reply)])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: object,
+    ) -> ChatResult:
+        future = self.backbone.submit(messages, self._sampling(messages))
+        reply = await asyncio.wrap_future(future)
+        return ChatResult(generations=[ChatGeneration(message=reply)])
+
+    def _sampling(self, messages: Sequence[BaseMessage]) -> dict[str, Any]:
+        name = hashlib.sha256(f"{self.episode}/{len(messages)}".encode()).digest()
+        return {
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "seed": int.from_bytes(name[:4], "little") >> 1,
+        }
+
+
+class _Line:
+    """A thread with an event loop, in which a model is asked: its client belongs to that loop."""
+
+    def __init__(self, make: Callable[[], BaseChatModel], n_at_once: int) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.model, self.free = make(), asyncio.Semaphore(n_at_once)
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Coroutine[Any, Any, AIMessage]) -> Future[AIMessage]:
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._close_client(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    async def _close_client(self) -> None:
+        client = getattr(self.model, "root_async_client", None)
+        if client is not None:
+            await client.close()
+
+
+class Endpoint:
+    """A chat model behind an interface of LangChain's.
+
+    Requests wait for their turn, and are sent again, with pauses that grow and are jittered, while
+    the server is busy or away. Sampling settings reach the model by its own fields of these names.
+
+    Args:
+        name: as the user wrote it.
+        make: makes the LangChain model; called with the first request.
+        settings: how it is asked.
+        window: tokens of prompt and reply together, where the server tells; None: it does not.
+    """
+
+    weights: Path | None = None
+    adapter = ""
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], BaseChatModel],
+        settings: EndpointSettings | None = None,
+        *,
+        window: int | None = None,
+    ) -> None:
+        """Name the model; nothing is asked yet."""
+        self.name = name
+        self.settings = settings or EndpointSettings()
+        self.window = self.settings.window or window or 8192
+        self._begin(make)
+
+    def _begin(self, make: Callable[[], BaseChatModel]) -> None:
+        """Be ready for the first request."""
+        self._make = make
+        self._line: _Line | None = None
+        self._lock = threading.Lock()
+        self._n_asked, self._is_closed = 0, False
+
+    def chat(self, *, episode: str, temperature: float, max_tokens: int) -> EndpointChat:
+        """Return a chat model for one episode."""
+        return EndpointChat(
+            backbone=self, episode=episode, temperature=temperature, max_tokens=max_tokens
+        )
+
+    def count_tokens(self, text: str) -> int:
+        """Return about how many tokens a text has, rather too many: no tokenizer is at hand."""
+        return int(len(text.encode()) / CHARACTERS_PER_TOKEN) + FRAME
+
+    def with_adapter(self, name: str, folder: Path | None) -> Endpoint:
+        """Refuse: what is not at hand has no adapters."""
+        if folder is None:
+            return self
+        raise BackboneError(f"{self.name} takes no adapters: its weights are not at hand")
+
+    def submit(
+        self, messages: Sequence[BaseMessage], sampling: dict[str, Any]
+    ) -> Future[AIMessage]:
+        """Ask the model; the future holds its reply, or the endpoint's own error.
+
+        Args:
+            messages: the dialogue so far.
+            sampling: temperature, max_tokens and seed, as far as the model takes them.
+
+        Raises:
+            BackboneError: it was closed.
+        """
+        with self._lock:
+            if self._is_closed:
+                raise BackboneError(f"{self.adapter or self.name} was closed")
+            if self._line is None:
+                self._line = _Line(self._make, self.settings.n_at_once)
+            self._n_asked += 1
+            future = self._line.submit(self._ask(self._line, messages, sampling))
+        future.add_done_callback(self._answered)
+        return future
+
+    def _answered(self, _future: Future[AIMessage]) -> None:
+        with self._lock:
+            self._n_asked -= 1
+            is_last = self._is_closed and self._n_asked == 0
+        if is_last:  # not in the line's own thread, which is to end
+            threading.Thread(target=self._end).start()
+
+    async def _ask(
+        self, line: _Line, messages: Sequence[BaseMessage], sampling: dict[str, Any]
+    ) -> AIMessage:
+        taken = {
+            key: value for key, value in sampling.items() if key in type(line.model).model_fields
+        }
+        model = line.model.model_copy(update=taken)
+        reply: AIMessage | None = None
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(may_pass),
+            wait=_pause,
+            stop=stop_after_delay(self.settings.retry_s),
+            before_sleep=self._tell,
+            reraise=True,
+        ):
+            with attempt:
+                async with line.free:
+                    reply = await asyncio.wait_for(
+                        model.ainvoke(list(messages)), self.settings.timeout_s
+                    )
+        assert reply is not None
+        return self.checked(reply)
+
+    def checked(self, reply: AIMessage) -> AIMessage:
+        """Return a reply, stamped with what served it."""
+        served = str(reply.response_metadata.get("model_name", ""))
+        stamp = {"model_name": served or self.name, "adapter": self.adapter}
+        return reply.model_copy(update={"response_metadata": reply.response_metadata | stamp})
+
+    def _tell(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        pause = state.next_action.sleep if state.next_action else 0.0
+        if state.attempt_number == 1:
+            logger.warning(
+                "%s: %s; it is asked again in %.1f s", self.name, _in_words(error), pause
+            )
+
+    def close(self) -> None:
+        """Take no more requests; once the last one is answered, let the client go."""
+        with self._lock:
+            is_idle = not self._is_closed and self._n_asked == 0
+            self._is_closed = True
+        if is_idle:
+            self._end()
+
+    def _end(self) -> None:
+        """Let go of what requests needed."""
+        if self._line is not None:
+            self._line.close()
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether asking again may help: the server is busy, away, broken, or sent garbage."""
+    for one in _chain(error):
+        state = getattr(one, "status_code", None)
+        if isinstance(state, int) and state >= 400:
+            return state in BUSY or state >= 500
+        if isinstance(one, (OSError, TimeoutError, ValueError)) or _is_transport(one):
+            return not isinstance(one, BackboneError)
+    return False
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_transport(error: BaseException) -> bool:
+    """Whether a client of any HTTP library says that the connection failed."""
+    return any(
+        kind.__name__ in ("TransportError", "APIConnectionError") for kind in type(error).__mro__
+    )
+
+
+def _pause(state: RetryCallState) -> float:
+    """Return the seconds before the next attempt: what the server asks for, or ever longer."""
+    error = state.outcome.exception() if state.outcome else None
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    try:
+        return min(float(headers["retry-after"]), LONGEST_PAUSE_S)
+    except (KeyError, ValueError):
+        return float(wait_random_exponential(multiplier=0.5, max=LONGEST_PAUSE_S)(state))
+
+
+def _in_words(error: BaseException | None) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

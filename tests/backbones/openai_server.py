@@ -1,0 +1,117 @@
+"""A server that speaks a little of OpenAI's and vLLM's API, and misbehaves when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+
+class Server:
+    """Answers `Thought: …, Action: push button`; on the loopback, in a thread."""
+
+    def __init__(self) -> None:
+        self.faults: list[Any] = []
+        """What the next requests get: a status, `garbage`, `cut`, `hang`, or `wrong adapter`."""
+        self.asked: list[dict[str, Any]] = []
+        self.models: dict[str, str] = {"base": ""}
+        """Names, and the folder of each adapter."""
+        self.events: list[str] = []
+        self.n_at_once = self.most_at_once = 0
+        self.pause_s = 0.0
+        self.served = Counter[str]()
+        app = Starlette(
+            routes=[
+                Route("/v1/models", self.list_models),
+                Route("/v1/chat/completions", self.complete, methods=["POST"]),
+                Route("/v1/load_lora_adapter", self.load, methods=["POST"]),
+                Route("/v1/unload_lora_adapter", self.unload, methods=["POST"]),
+            ]
+        )
+        config = uvicorn.Config(app, port=0, log_level="error", lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join(10)
+
+    async def list_models(self, request: Request) -> Response:
+        data = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "x", "max_model_len": 4096,
+             "root": folder or name, "parent": "base" if folder else None}
+            for name, folder in self.models.items()
+        ]  # fmt: skip
+        return JSONResponse({"object": "list", "data": data})
+
+    async def load(self, request: Request) -> Response:
+        body = await request.json()
+        if "missing" in body["lora_path"]:
+            return JSONResponse({"error": {"message": "no adapter_config.json"}}, 404)
+        self.models[body["lora_name"]] = body["lora_path"]
+        self.events.append(f"load {body['lora_name']}")
+        return PlainTextResponse("Success")
+
+    async def unload(self, request: Request) -> Response:
+        body = await request.json()
+        self.models.pop(body["lora_name"])
+        self.events.append(f"unload {body['lora_name']}")
+        return PlainTextResponse("Success")
+
+    async def complete(self, request: Request) -> Response:
+        body = await request.json()
+        self.asked.append(body)
+        self.n_at_once += 1
+        self.most_at_once = max(self.most_at_once, self.n_at_once)
+        try:
+            await asyncio.sleep(self.pause_s)
+            return await self._answer(body)
+        finally:
+            self.n_at_once -= 1
+
+    async def _answer(self, body: dict[str, Any]) -> Response:
+        fault = self.faults.pop(0) if self.faults else None
+        model = body["model"]
+        if isinstance(fault, int):
+            headers = {"retry-after": "0"} if fault == 429 else {}
+            return JSONResponse({"error": {"message": f"no: {fault}"}}, fault, headers)
+        if fault == "garbage":
+            return PlainTextResponse("<html>busy</html>")
+        if fault == "cut":
+            return Response('{"id": "x", "choi', media_type="application/json")
+        if fault == "hang":
+            await asyncio.sleep(5)
+        if model not in self.models:
+            return JSONResponse({"error": {"message": f"no model {model}"}}, 404)
+        if fault == "wrong adapter":
+            model = "base"
+        self.served[model] += 1
+        words = sum(len(str(one["content"]).split()) for one in body["messages"])
+        return JSONResponse(
+            {
+                "id": "x", "object": "chat.completion", "created": 0, "model": model,
+                "choices": [{
+                    "index": 0, "finish_reason": "stop", "message": {
+                        "role": "assistant",
+                        "content": f"Thought: I am {model}.\nAction: push button",
+                    },
+                }],
+                "usage": {
+                    "prompt_tokens": words, "completion_tokens": 7, "total_tokens": words + 7,
+                },
+            }
+        )  # fmt: skip
