@@ -149,10 +149,12 @@ class EndpointSettings(Settings):
     """For how long a server that is busy, away or broken is asked again, with growing pauses."""
     window: int = Field(0, ge=0)
     """Tokens of prompt and reply together. 0: what the server says, or 8192."""
-    price_input: float = Field(0.0, ge=0)
-    """Of a million prompt tokens, in any currency."""
-    price_output: float = Field(0.0, ge=0)
-    """Of a million reply tokens."""
+    vllm_python: str = ""
+    """Of `vllm:MODEL`: the Python of the environment that has vLLM. Empty: this one."""
+    vllm_arguments: tuple[str, ...] = ()
+    """For a vLLM server that is started here, besides ours."""
+    vllm_max_rank: int = Field(16, ge=1)
+    """Of the largest adapter that it is to load."""
 
 
 class RunConfig(Settings):

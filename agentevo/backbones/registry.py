@@ -41,19 +41,24 @@ def _endpoint(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
 def _vllm(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
     from agentevo.backbones.vllm import VLLM
 
-    url, _, model = rest.partition("#")
-    if not url.startswith(("http://", "https://")):
-        raise BackboneError(f"vllm:{rest}: write vllm:URL#MODEL, such as http://localhost:8000/v1")
-    return VLLM(url, model, settings)
+    if rest.startswith(("http://", "https://")):
+        url, _, model = rest.partition("#")
+        return VLLM(url, model, settings)
+    if not rest:
+        raise BackboneError("vllm: write vllm:URL#MODEL, or vllm:MODEL for a server of our own")
+    from agentevo.backbones.server import Server
+
+    server = Server(
+        rest, python=settings.vllm_python, arguments=settings.vllm_arguments,
+        rank=settings.vllm_max_rank,
+    )  # fmt: skip
+    return VLLM(server.url, rest, settings, server=server)
 
 
 OURS: dict[str, tuple[Callable[[str, int, EndpointSettings], Backbone], str]] = {
     "seed": (_seed, "the small model that ships with agentevo; trainable"),
     "local": (_local, "local:FOLDER, a causal model in the Hugging Face form; trainable"),
-    "vllm": (
-        _vllm,
-        "vllm:URL#MODEL, a vLLM server; takes adapters, trainable if its model is here",
-    ),
+    "vllm": (_vllm, "vllm:URL#MODEL, a vLLM server, or vllm:MODEL, which starts one; trainable"),
     "endpoint": (_endpoint, "endpoint:URL#MODEL, any server that speaks OpenAI's API"),
 }
 

@@ -14,6 +14,7 @@ from openai import OpenAI, OpenAIError
 from agentevo.backbones.backbone import BackboneError
 from agentevo.backbones.endpoint import Endpoint
 from agentevo.backbones.providers import api_key, openai_chat
+from agentevo.backbones.server import Server
 from agentevo.config import EndpointSettings
 
 CONTROL_TIMEOUT_S = 60.0
@@ -30,19 +31,27 @@ class VLLM(Endpoint):
         url: of the server, `/v1` included.
         model: as the server calls it; empty: the one that it serves.
         settings: how it is asked.
+        server: a server of our own, which ends with the plain model.
 
     Raises:
         BackboneError: nobody answers there, or it serves no such model.
     """
 
-    def __init__(self, url: str, model: str = "", settings: EndpointSettings | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str = "",
+        settings: EndpointSettings | None = None,
+        *,
+        server: Server | None = None,
+    ) -> None:
         """Ask the server what it serves."""
-        self.url = url
+        self.url, self._server = url, server
         settings = settings or EndpointSettings()
         found = self._served(model)
         self.model = self._plain = str(found.id)
         super().__init__(
-            f"vllm:{url}#{self._plain}", self._chat, settings,
+            f"vllm:{self._plain}" if server else f"vllm:{url}#{self._plain}", self._chat, settings,
             window=getattr(found, "max_model_len", None),
         )  # fmt: skip
         root = Path(getattr(found, "root", "") or self._plain)
@@ -121,7 +130,9 @@ class VLLM(Endpoint):
     def _end(self) -> None:
         """Let the client go, and unload the adapter: nobody asks for it any more."""
         super()._end()
-        if self.adapter:
+        if self._server is not None and not self.adapter:
+            self._server.stop()
+        elif self.adapter:
             with suppress(OpenAIError), self._control() as client:  # the server may be gone by now
                 body = {"lora_name": self.adapter}
                 client.post("/unload_lora_adapter", body=body, cast_to=str)

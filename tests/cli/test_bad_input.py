@@ -48,7 +48,10 @@ def refused(done: Result, *words: str) -> None:
         (("evolve", *BOXES[:2], "--backbone", "local:nowhere"), ["config.json"]),
         (("evolve", *BOXES), ["cannot be trained", "memory-only"]),
         (("evolve", *BOXES[:2], "--backbone", "shop.py:SPLITS"), ["not a tuple"]),
-        (("evolve", *BOXES[:2], "--backbone", "shop.py:Shop"), ["must be a chat model, or a function of"]),
+        (
+            ("evolve", *BOXES[:2], "--backbone", "shop.py:Shop"),
+            ["must be a chat model, or a function of"],
+        ),
         (("evolve", "--backbone", "shop.py"), ["write shop.py:NAME"]),
         (("evolve", "--resume", "nowhere"), ["no run 'nowhere'"]),
         (("evolve", "--resume", ""), ["a run's name is empty"]),
