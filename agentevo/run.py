@@ -22,7 +22,7 @@ from agentevo.agent.rollout import Player
 from agentevo.config import ConfigError, RunConfig, make
 from agentevo.evaluation.evaluate import Arm
 from agentevo.ledger import Ledger, LedgerError
-from agentevo.memory import Boilerplate, take_snapshot
+from agentevo.memory import Boilerplate, latest, take_snapshot
 from agentevo.strategies import hint
 
 if TYPE_CHECKING:
@@ -177,7 +177,10 @@ class Run:
         for event in ledger.events(folder.name, kind="extension"):
             n_generations = int(str(event.payload["n_generations"]))
             config = config.model_copy(update={"n_generations": n_generations})
-        return cls(folder, config, ledger)
+        run = cls(folder, config, ledger)
+        if write and ledger.events(folder.name, kind="editing"):  # one may have been cut short
+            run._note_edit(latest(ledger.engine, run.scope))
+        return run
 
     def close(self) -> None:
         """Close all that is open."""
@@ -350,7 +353,7 @@ class Run:
         for event in self.ledger.events(self.id):
             told = event.payload
             half = told["kind"] if event.kind == "promotion" else event.kind
-            if half in ("memory", "edit", "retirement", "rollback"):
+            if half in ("memory", "edit", "retirement", "rollback") and "memory_version" in told:
                 arm = replace(arm, memory_version=int(str(told["memory_version"])))
             if half in ("weights", "rollback"):
                 arm = replace(arm, adapter=str(told["adapter"]))
@@ -370,18 +373,34 @@ class Run:
                 "it go on until that is done (evolve --resume)"
             )
         memory = self.memory()
-        before = memory.version
+        self.ledger.add_event(self.id, "editing", {"memory_version": memory.version})
         try:
             yield memory
         finally:
-            if memory.version != before:
-                self.ledger.add_event(self.id, "edit", {"memory_version": memory.version})
+            self._note_edit(memory.version)
+
+    def _note_edit(self, version: int) -> None:
+        """Put in force what was edited by hand last, if that was not done yet."""
+        begun = self.ledger.events(self.id, kind="editing")
+        done = self.ledger.events(self.id, kind="edit")
+        if len(begun) > len(done):
+            changed = version != begun[-1].payload["memory_version"]
+            now = {"memory_version": version} if changed else {}
+            self.ledger.add_event(self.id, "edit", now)
 
     def roll_back(self, arm: Arm) -> None:
-        """Put an earlier pair in force; what came after it stays in the history."""
+        """Put an earlier pair in force; what came after it stays in the history.
+
+        Lessons that a person put in quarantine since stay there: then the memory in force is a new
+        version, like the earlier one without them.
+        """
         was = self.incumbent()
         if arm.memory_version != was.memory_version:
-            self.memory().revert(arm.memory_version, who=user(), why="rolled back")
+            memory = self.memory()
+            memory.revert(arm.memory_version, who=user(), why="rolled back")
+            then = self.snapshot(arm.memory_version).lessons
+            if {one.id for one in then if memory.get(one.id).status != "active"}:
+                arm = replace(arm, memory_version=memory.version)
         if arm != was:
             self.ledger.add_event(self.id, "rollback", {**arm.pair, "was": was.pair})
 

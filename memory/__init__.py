@@ -16,6 +16,7 @@ from agentevo.memory.errors import (
     MemoryAccessError,
     MemoryUseError,
 )
+from agentevo.memory.fold import after_event
 from agentevo.memory.forgetting import STRATEGIES as FORGETTING
 from agentevo.memory.forgetting import Standing, forgotten
 from agentevo.memory.intake import Written
@@ -23,7 +24,7 @@ from agentevo.memory.lesson import Kind, Lesson, Provenance, Status
 from agentevo.memory.likeness import MergeSettings
 from agentevo.memory.log import Event, EventKind, events, latest
 from agentevo.memory.mending import Mended
-from agentevo.memory.readers import history, lessons, scopes
+from agentevo.memory.readers import Identity, history, identity, lessons, scopes
 from agentevo.memory.recall import (
     Candidate,
     Recalled,
@@ -48,6 +49,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Finding",
+    "Identity",
     "Kind",
     "Lesson",
     "LessonError",
@@ -70,6 +72,7 @@ __all__ = [
     "Verdict",
     "Withholding",
     "Written",
+    "after_event",
     "conflicts",
     "connect",
     "content_words",
@@ -82,6 +85,7 @@ __all__ = [
     "exchange",
     "forgotten",
     "history",
+    "identity",
     "latest",
     "lessons",
     "metadata",

@@ -45,6 +45,10 @@ class State:
             )
         lesson = after_event(self.lessons.get(event.lesson_id), event)
         self.lessons[lesson.id] = lesson
+        if event.kind == "revise":  # its earlier words, and those it took in, may say otherwise
+            mine = [key for key, one in self.spoken_for.items() if one == lesson.id]
+            for key in mine:
+                del self.spoken_for[key]
         self.spoken_for.setdefault(lesson.content_key, lesson.id)
         if event.kind == "merge" and "content_key" in event.payload:
             self.spoken_for.setdefault(str(event.payload["content_key"]), lesson.id)

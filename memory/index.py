@@ -48,11 +48,12 @@ class Index:
         digest = hashlib.sha256(f"{log_id}\n{scope}".encode()).hexdigest()[:16]
         self.name = f"lessons-{re.sub('[^a-zA-Z0-9]+', '-', scope)[:40].strip('-')}-{digest}"
         self._embedder = embedder
-        is_url = isinstance(where, str) and where.startswith(("http://", "https://"))
-        if not is_url:
+        self.is_shared = isinstance(where, str) and where.startswith(("http://", "https://"))
+        """Whether other processes may write to it, too."""
+        if not self.is_shared:
             self._hold(Path(where), digest)
         try:
-            self._client = _server(str(where)) if is_url else _embedded(Path(where))
+            self._client = _server(str(where)) if self.is_shared else _embedded(Path(where))
             self._collection = self._open(anew)
         except BaseException:
             self.close()

@@ -48,6 +48,7 @@ def plan_intake(
     why: str,
     gated: bool = False,
     scanning: bool = True,
+    apart: bool = False,
     shown: Mapping[str, Collection[str]] | None = None,
 ) -> Plan:
     """Decide for each lesson. `likeness` takes in those to be inserted.
@@ -66,6 +67,7 @@ def plan_intake(
         why: Recorded with each event.
         gated: A gate will judge the version that these lessons make.
         scanning: False puts nothing in quarantine.
+        apart: Each is a lesson for itself, also where another says the same.
         shown: Ids of the lessons that a source had in its prompt, by trajectory: what it says of
             these is an echo, and no new source.
     """
@@ -75,11 +77,20 @@ def plan_intake(
         lesson, suspicion = inspected(given, gated=gated) if scanning else (given, "")
         key = lesson.content_key
         target, cosine = state.spoken_for.get(key) or spoken_for.get(key), 1.0
-        if target is None and not suspicion and likeness is not None and vectors is not None:
+        target = None if apart else target
+        if (
+            target is None
+            and not apart
+            and not suspicion
+            and likeness is not None
+            and vectors is not None
+        ):
             target, cosine = likeness.find(lesson, vectors[i]) or (None, cosine)
         if target is None:
+            while lesson.id in state.lessons or lesson.id in new:  # of one that was reworded since
+                lesson = replace(lesson, id=f"L{digest({'not': lesson.id})[:12]}")
             row: dict[str, object] = {"lesson": to_row(lesson)}
-            if likeness is None:
+            if likeness is None and not apart:
                 row["settled"] = False
             reason = f"{why}; {suspicion}" if why and suspicion else why or suspicion
             plan.drafts.append(Draft("insert", lesson.id, f"insert:{lesson.id}", who, reason, row))

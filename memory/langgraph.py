@@ -6,6 +6,8 @@ Not imported by `agentevo.memory` itself, which needs neither LangChain nor Lang
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +35,8 @@ from agentevo.memory.recall import RecallSettings
 from agentevo.memory.store import Memory
 
 _SEPARATOR = "/"
+
+logger = logging.getLogger(__name__)
 
 
 def memory_tools(
@@ -65,31 +69,53 @@ def memory_tools(
 class LessonStore(BaseStore):
     """Lessons as LangGraph's long-term store: a namespace is a scope, a key a lesson's id.
 
-    A value has `situation` and `advice`, and may have `kind`. Deleting retires: the history stays.
+    A value has `situation` and `advice`, may have `kind`, and nothing else. Every key is a lesson
+    for itself. What is put in quarantine is not got until a person releases it; the log says why.
+    Deleting retires: the history stays. Safe among threads.
     """
 
-    def __init__(self, engine: sa.Engine, where: str | Path, embedder: Embedder) -> None:
-        """Take what every `Memory` needs; scopes are opened as they are asked for."""
+    def __init__(
+        self,
+        engine: sa.Engine,
+        where: str | Path,
+        embedder: Embedder,
+        opened: Iterable[Memory] = (),
+    ) -> None:
+        """Take what every `Memory` needs; scopes are opened as they are asked for.
+
+        Args:
+            engine: the database of the log.
+            where: a folder for embedded Chroma, or a Chroma server's URL.
+            embedder: for situations.
+            opened: memories that are open already, for their scopes; they are not closed.
+        """
         self._engine, self._where, self._embedder = engine, where, embedder
+        self._given = {one.scope: one for one in opened}
         self._open: dict[str, Memory] = {}
+        self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Close every scope that was opened."""
-        while self._open:
-            self._open.popitem()[1].close()
+        """Close every scope that the store opened."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
 
     def memory(self, namespace: tuple[str, ...]) -> Memory:
         """Return the memory of a namespace."""
         if any(_SEPARATOR in part for part in namespace):
             raise MemoryUseError(f"a namespace's parts hold no {_SEPARATOR!r}: {namespace}")
         scope = _SEPARATOR.join(namespace)
-        if scope not in self._open:
-            self._open[scope] = Memory(self._engine, self._where, scope, self._embedder)
-        return self._open[scope]
+        with self._lock:
+            if scope in self._given:
+                return self._given[scope]
+            if scope not in self._open:
+                self._open[scope] = Memory(self._engine, self._where, scope, self._embedder)
+            return self._open[scope]
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Do operations in their order, and return what each gives."""
-        return [self._do(op) for op in ops]
+        with self._lock:
+            return [self._do(op) for op in ops]
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Do operations in a thread of their own."""
@@ -116,28 +142,29 @@ class LessonStore(BaseStore):
             if known is not None and known.status == "active":
                 memory.retire(op.key, who="store", why="deleted")
             return
-        rest = {name: value[name] for name in ("kind",) if name in value}
-        try:
-            lesson = Lesson(
-                value["situation"], value["advice"], memory.scope, (Provenance("store"),),
-                id=op.key, **rest,
-            )  # fmt: skip
-        except KeyError as missing:
-            raise MemoryUseError(
-                f"a lesson's value needs {missing}; it has: {', '.join(value) or 'nothing'}"
-            ) from None
+        if missing := [name for name in ("situation", "advice") if name not in value]:
+            has = ", ".join(value) or "nothing"
+            raise MemoryUseError(f"a lesson's value needs {missing[0]!r}; it has: {has}")
+        if foreign := sorted(set(value) - {"situation", "advice", "kind"}):
+            raise MemoryUseError(f"a lesson's value has no {foreign[0]!r}: it would be lost")
+        lesson = Lesson(
+            value["situation"], value["advice"], memory.scope, (Provenance("store"),),
+            id=op.key, kind=value.get("kind", known.kind if known else "rule"),
+        )  # fmt: skip
         if known is None:
-            memory.insert([lesson], who="store", wait=False)
-            return
-        if (known.situation, known.advice) != (lesson.situation, lesson.advice):
+            memory.insert([lesson], who="store", apart=True, wait=False)
+        elif (known.situation, known.advice) != (lesson.situation, lesson.advice):
             memory.revise(
                 op.key, situation=lesson.situation, advice=lesson.advice, who="store", why="put"
             )
-        if known.status == "retired":
+        now = memory.get(op.key)
+        if now.status == "retired":
             memory.restore(op.key, who="store", why="put again")
+        elif now.status == "quarantined":
+            logger.warning("lesson %s of %r is in quarantine: %s", op.key, memory.scope, now.text)
 
     def _search(self, op: SearchOp) -> list[SearchItem]:
-        found: list[SearchItem] = []
+        found: list[tuple[tuple[str, ...], Lesson, float | None]] = []
         n = op.offset + op.limit
         for scope in scopes(self._engine):
             namespace = tuple(scope.split(_SEPARATOR))
@@ -148,17 +175,20 @@ class LessonStore(BaseStore):
             near: Sequence[tuple[Lesson, float | None]] = [(one, None) for one in active]
             if op.query:
                 near = memory.search(op.query, len(active) if op.filter else n)
-            for one, cosine in near:
-                item = self._item(namespace, one)
-                if _agrees(item.value, op.filter or {}):
-                    found.append(
-                        SearchItem(
-                            namespace=namespace, key=item.key, value=item.value, score=cosine,
-                            created_at=item.created_at, updated_at=item.updated_at,
-                        )
-                    )  # fmt: skip
-        found.sort(key=lambda item: -(item.score or 0.0))
-        return found[op.offset : n]
+            found += [
+                (namespace, one, cosine)
+                for one, cosine in near
+                if _agrees(_value(one), op.filter or {})
+            ]
+        found.sort(key=lambda one: -(one[2] or 0.0))
+        return [
+            SearchItem(
+                namespace=namespace, key=one.id, value=item.value, score=cosine,
+                created_at=item.created_at, updated_at=item.updated_at,
+            )
+            for namespace, one, cosine in found[op.offset : n]
+            for item in (self._item(namespace, one),)
+        ]  # fmt: skip
 
     def _namespaces(self, op: ListNamespacesOp) -> list[tuple[str, ...]]:
         found = [tuple(scope.split(_SEPARATOR)) for scope in scopes(self._engine)]
@@ -182,11 +212,14 @@ class LessonStore(BaseStore):
     def _item(self, namespace: tuple[str, ...], lesson: Lesson) -> Item:
         told = history(self._engine, lesson.scope, lesson.id)
         times: list[datetime] = [event.at for event in told]
-        value = {"situation": lesson.situation, "advice": lesson.advice, "kind": lesson.kind}
         return Item(
-            namespace=namespace, key=lesson.id, value=value, created_at=times[0],
+            namespace=namespace, key=lesson.id, value=_value(lesson), created_at=times[0],
             updated_at=times[-1],
         )  # fmt: skip
+
+
+def _value(lesson: Lesson) -> dict[str, Any]:
+    return {"situation": lesson.situation, "advice": lesson.advice, "kind": lesson.kind}
 
 
 _OPERATORS: dict[str, Any] = {

@@ -70,6 +70,21 @@ def append(engine: sa.Engine, scope: str, drafts: Sequence[Draft]) -> tuple[int,
     )
 
 
+def append_after(engine: sa.Engine, scope: str, drafts: Sequence[Draft], version: int) -> bool:
+    """Write events in one transaction, if the scope still has this version.
+
+    Returns:
+        Whether they were written; False: somebody else wrote meanwhile.
+    """
+    try:
+        _write(engine, scope, drafts, first=version + 1)
+    except sa.exc.IntegrityError:
+        if latest(engine, scope) > version:
+            return False
+        append(engine, scope, drafts)  # a key is there already
+    return True
+
+
 def _versions_of(engine: sa.Engine, scope: str, keys: Sequence[str]) -> dict[str, int]:
     """Return the versions of those keys that are already written."""
     table, found = events_table.c, dict[str, int]()
@@ -82,8 +97,10 @@ def _versions_of(engine: sa.Engine, scope: str, keys: Sequence[str]) -> dict[str
     return found
 
 
-def _write(engine: sa.Engine, scope: str, drafts: Sequence[Draft]) -> dict[str, int]:
-    """Insert events; each takes the next version within its own statement."""
+def _write(
+    engine: sa.Engine, scope: str, drafts: Sequence[Draft], *, first: int | None = None
+) -> dict[str, int]:
+    """Insert events; each takes the next version in its own statement, or they count from one."""
     next_version = (
         sa.select(sa.func.coalesce(sa.func.max(events_table.c.version), 0) + 1)
         .where(events_table.c.scope == scope)
@@ -91,12 +108,12 @@ def _write(engine: sa.Engine, scope: str, drafts: Sequence[Draft]) -> dict[str, 
     )
     written = {}
     with engine.begin() as connection:
-        for draft in drafts:
+        for i, draft in enumerate(drafts):
             statement = (
                 events_table.insert()
                 .values(
                     scope=scope,
-                    version=next_version,
+                    version=next_version if first is None else first + i,
                     kind=draft.kind,
                     lesson_id=draft.lesson_id,
                     key=draft.key,

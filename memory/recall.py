@@ -216,9 +216,10 @@ def _without_rivals(
             stands = group[int(withholding.rng.integers(len(group)))]
         else:
             stands = max(group, key=lambda i: (utility[i], born[i]))
-        away = [i for i in group if i != stands]
+        own = lessons[stands]
+        away = [i for i in group if i != stands and contradict(own, lessons[i])]
         left = [i for i in left if i not in away]
-        rivals[lessons[stands].id] = tuple(lessons[i].id for i in away)
+        rivals[own.id] = (*rivals.get(own.id, ()), *(lessons[i].id for i in away))
     return left, rivals
 
 

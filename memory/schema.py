@@ -3,6 +3,7 @@
 A host, such as a run's ledger, calls `create` on its own engine. SQLite and PostgreSQL.
 """
 
+import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ import sqlalchemy as sa
 from agentevo.memory.errors import MemoryAccessError
 
 metadata = sa.MetaData()
+
+_making = threading.Lock()
+"""Threads of one process make the tables one after the other."""
 
 schema_table = sa.Table(
     "memory_schema",
@@ -82,7 +86,7 @@ def create(engine: sa.Engine) -> str:
     Raises:
         MemoryAccessError: The tables were made by a newer agentevo.
     """
-    with engine.begin() as connection:
+    with _making, engine.begin() as connection:
         schema_table.create(connection, checkfirst=True)
         row = connection.execute(sa.select(schema_table)).first()
         done = row.step if row else 0

@@ -25,7 +25,7 @@ from agentevo.memory.recall import (
     count_words,
 )
 from agentevo.memory.revert import drafts_back_to
-from agentevo.memory.scanner import redact
+from agentevo.memory.scanner import redact, scan
 from agentevo.memory.schema import create
 from agentevo.memory.settler import Settler
 from agentevo.memory.snapshot import Snapshot, take_snapshot
@@ -127,6 +127,7 @@ class Memory:
         who: str,
         why: str = "",
         gated: bool = False,
+        apart: bool = False,
         shown: Mapping[str, Collection[str]] | None = None,
         wait: bool = True,
     ) -> tuple[Written, ...]:
@@ -143,6 +144,7 @@ class Memory:
             why: Recorded with each event.
             gated: A gate will judge the version that these make, so that resting on a tool alone
                 puts none of them in quarantine.
+            apart: Each is a lesson for itself, also where another says the same.
             shown: Ids of the lessons that a source had in its prompt, by trajectory: what it says
                 of these is an echo, and adds no source.
             wait: False returns as soon as the lessons are in the log. They are compared with the
@@ -160,18 +162,20 @@ class Memory:
         if not lessons:
             return ()
         with self._lock:
-            self._writer.read_on()
-            likeness = vectors = None
-            if wait:
-                self._writer.settle()
-                likeness = self._writer.texts()
-                texts = [one.text for one in lessons]
-                vectors = vectors_of(self.engine, self._embedder, texts)
-            plan = plan_intake(
-                lessons, vectors, self._writer.state, likeness,
-                who=who, why=why, gated=gated, scanning=self._scanning, shown=shown,
-            )  # fmt: skip
-            self._writer.take_in(plan.drafts, follow=wait)
+            while True:
+                self._writer.read_on()
+                likeness = vectors = None
+                if wait:
+                    self._writer.settle()
+                    likeness = self._writer.texts()
+                    texts = [one.text for one in lessons]
+                    vectors = vectors_of(self.engine, self._embedder, texts)
+                plan = plan_intake(
+                    lessons, vectors, self._writer.state, likeness, who=who, why=why,
+                    gated=gated, scanning=self._scanning, apart=apart, shown=shown,
+                )  # fmt: skip
+                if self._writer.take_in(plan.drafts, follow=wait):
+                    break  # else somebody else wrote meanwhile, and it may mean another thing now
             if not wait:
                 self._settler.soon()
             return tuple(Written(self._writer.state.get(i), what) for i, what in plan.decided)
@@ -193,6 +197,8 @@ class Memory:
     ) -> int:
         """Change a lesson's words; its id stays, and secrets are taken out. Returns the version.
 
+        Suspicious words that no person (`user:NAME`) wrote put it in quarantine.
+
         Raises:
             LessonError: Another lesson has these words: merge the two instead.
         """
@@ -208,7 +214,12 @@ class Memory:
             if taken != lesson_id:
                 raise LessonError(f"lesson {taken} has these words already: merge the two")
             words: dict[str, object] = {"situation": new.situation, "advice": new.advice}
-            return self._writer.change("revise", lesson_id, words, who=who, why=why, key=key)
+            version = self._writer.change("revise", lesson_id, words, who=who, why=why, key=key)
+            found = [] if who.split(":")[0] == "user" or not self._scanning else scan(new.text)
+            if not found:
+                return version
+            why = f"in quarantine: {', '.join(map(str, found))}"
+            return self.quarantine(lesson_id, who=who, why=why)
 
     def merge(self, lesson_id: str, into: str, *, who: str, why: str) -> int:
         """Let one lesson speak for another, with the sources of both. Returns the version."""
@@ -219,6 +230,8 @@ class Memory:
                 raise LessonError(f"lesson {into} cannot be merged into itself")
             if gone.pinned:
                 raise LessonError(f"lesson {gone.id} is pinned: unpin it first")
+            if kept.status not in ("active", "pending"):
+                raise LessonError(f"lesson {into} is {kept.status}: it can speak for no other")
             drafts = self._writer.merging(gone.id, kept.id, who=who, why=why)
             return self._writer.write(drafts)[-1]
 
@@ -355,11 +368,9 @@ class Memory:
             return [], np.empty(0, np.float32), np.empty((0, 0), np.float32)
         queries = self._embedder.embed(passages)
         with self._lock:
-            if self._writer.is_behind:
+            if self._writer.is_behind or self._index.is_shared:
                 self._writer.settle()
             ids, cosines, vectors = self._index.nearest(queries, n)
-            if any(i not in self._writer.state.lessons for i in ids):  # another writer's
-                self._writer.settle()
             near = [self._writer.state.get(i) for i in ids]
         rows = [i for i, one in enumerate(near) if one.status == "active"][:n]
         return [near[i] for i in rows], cosines[rows], vectors[rows]

@@ -14,7 +14,7 @@ from agentevo.memory.fold import State
 from agentevo.memory.index import Index
 from agentevo.memory.intake import digest
 from agentevo.memory.likeness import Likeness, MergeSettings
-from agentevo.memory.log import Draft, EventKind, append, events
+from agentevo.memory.log import Draft, EventKind, append, append_after, events
 from agentevo.memory.mending import Mended, bring_after, compare
 from agentevo.memory.vectors import Progress, vectors_of
 
@@ -81,12 +81,23 @@ class Writer:
             self.follow()
         return versions
 
-    def take_in(self, drafts: Sequence[Draft], *, follow: bool) -> None:
-        """Write events that leave the near-duplicate finder as it is, if nobody else writes."""
-        likeness, before = self.likeness, self.state.version
-        self.write(drafts, follow=follow)
+    def take_in(self, drafts: Sequence[Draft], *, follow: bool) -> bool:
+        """Write events that were planned on the state as it is; the near-duplicate finder stays.
+
+        Returns:
+            Whether they were written; False: somebody else wrote meanwhile, and nothing was done.
+        """
+        likeness, self.likeness = self.likeness, None
+        before = self.state.version
+        if drafts and not append_after(self._engine, self._scope, drafts, before):
+            self.read_on()
+            return False
+        self.read_on()
         if self.state.version - before <= len(drafts):
             self.likeness = likeness
+        if follow:
+            self.follow()
+        return True
 
     @property
     def is_behind(self) -> bool:
@@ -103,20 +114,30 @@ class Writer:
     def settle(self, progress: Progress | None = None) -> None:
         """Merge what was inserted without waiting into what says the same, and `follow`."""
         self.read_on()
-        unsettled = [i for i in self._unsettled if self.state.lessons[i].status == "active"]
-        if unsettled:
-            drafts = []
-            likeness = self.texts(without=self._unsettled)
-            lessons = [self.state.lessons[i] for i in unsettled]
-            vectors = vectors_of(self._engine, self._embedder, [one.text for one in lessons])
-            for lesson, vector in zip(lessons, vectors, strict=True):
-                if lesson.pinned or not (found := likeness.find(lesson, vector)):
-                    likeness.add(lesson, vector)
-                    continue
-                drafts += self.merging(lesson.id, found[0], who="settling", why="says the same")
-            self._unsettled.clear()
-            self.take_in(drafts, follow=False)
+        while self._unsettled:
+            compared = list(self._unsettled)
+            if not self.take_in(self._duplicates(compared), follow=False):
+                continue
+            for lesson_id in compared:
+                self._unsettled.pop(lesson_id, None)
         self.follow(progress)
+
+    def _duplicates(self, ids: Sequence[str]) -> list[Draft]:
+        """Return the events by which new lessons that say what another says are merged into it."""
+        drafts: list[Draft] = []
+        lessons = [self.state.lessons[i] for i in ids]
+        lessons = [one for one in lessons if one.status == "active"]
+        likeness = self.texts(without=ids)
+        vectors = vectors_of(self._engine, self._embedder, [one.text for one in lessons])
+        for lesson, vector in zip(lessons, vectors, strict=True):
+            if lesson.pinned or not (found := likeness.find(lesson, vector)):
+                likeness.add(lesson, vector)
+                continue
+            drafts += self.merging(lesson.id, found[0], who="settling", why="says the same")
+            if self.state.lessons[found[0]].status == "pending":
+                why, now = "learned again from new experience", dict[str, object](status="active")
+                drafts.append(self.draft("restore", found[0], now, who="settling", why=why))
+        return drafts
 
     def merging(self, gone_id: str, kept_id: str, *, who: str, why: str) -> list[Draft]:
         """Return the events by which one lesson speaks for another, with the sources of both."""

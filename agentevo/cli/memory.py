@@ -5,6 +5,8 @@ Works while the run goes on.
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,7 +17,7 @@ from agentevo.cli.values import check_choice
 
 if TYPE_CHECKING:
     from agentevo.evaluation.lessons import Worth
-    from agentevo.memory import Lesson
+    from agentevo.memory import Lesson, Provenance
 
 app = typer.Typer(help="Lessons of a run: look into them, and change them.", no_args_is_help=True)
 
@@ -98,36 +100,86 @@ def show(
     as_json: bool = output.AS_JSON,
 ) -> None:
     """Show one lesson: its words, its worth, where it came from, and its history."""
-    from agentevo.evaluation.lessons import Worth
-    from agentevo.memory import history, lessons
+    from agentevo.evaluation.lessons import (
+        Worth,
+        is_active,
+        merged_into,
+        uses_by_lesson,
+        verdicts_on,
+    )
+    from agentevo.memory import history, lessons, scan
     from agentevo.run import Run
 
     opened = Run.open(run)
     try:
-        found = pick(lesson, lessons(opened.ledger.engine, opened.scope))
+        known = lessons(opened.ledger.engine, opened.scope)
+        found = pick(lesson, known)
         worth = Worth.of(opened)
         events = history(opened.ledger.engine, opened.scope, found.id)
+        verdicts = verdicts_on(opened, events)
+        uses = uses_by_lesson(opened.ledger.recalls(opened.id)).get(found.id, [])
+        in_force = is_active(events, opened.incumbent().memory_version)
     finally:
         opened.close()
     facts = worth.facts(found)
+    replaced = merged_into({one.id: one for one in known}, events)
+    suspicious = [str(one) for one in scan(found.text)]
     if as_json:
-        output.print_json(facts | {"events": events})
+        told = {
+            "in_force": in_force, "events": events, "suspicious": suspicious,
+            "verdicts": [asdict(one) | {"memory_version": version} for one, version in verdicts],
+            "uses": [
+                {"role": one.role, "trajectory": one.episode.trajectory_id,
+                 "score": one.episode.score, "success": one.episode.success}
+                for one in uses
+            ],
+            "replaced": [{how: one.id if one else None} for how, one in replaced],
+        }  # fmt: skip
+        output.print_json(facts | told)
         return
-    print(f"{found.id} ({found.kind}, {found.status}{', pinned' if found.pinned else ''})")
+    where = f"{'in force' if in_force else 'not in force'}, scope {found.scope}"
+    pinned = ", pinned" if found.pinned else ""
+    print(f"{found.id} ({found.kind}, {found.status}{pinned}; {where})")
     print(found.text)
     counts = worth.counts(found)
     print(
         f"utility: {worth.text(found)}{f', of episodes with / without: {counts}' if counts else ''}"
     )
     print(f"shown in {facts['n_shown']} episodes, withheld from {facts['n_withheld']}")
+    for one in suspicious:
+        print(f"suspicious: {one}")
     for source in found.provenance:
-        print(f"from generation {source.generation}, written by {source.distiller}, out of:")
-        for trajectory in source.trajectories:
-            print(f"  {trajectory}")
+        _print_source(source)
+    for how, other in replaced:
+        print(f"{'replaced' if how == 'absorbed' else 'replaced by'} {other.id if other else '?'}")
+    for verdict, version in verdicts:
+        reason = verdict.evidence.get("reason", "")
+        print(f"generation {verdict.generation}, version {version}: {verdict.verdict}, {reason}")
+    if uses:
+        count = Counter((one.role, one.episode.success) for one in uses)
+        parts = [
+            f"{role} in {count[role, True]} that succeeded and {count[role, False]} that did not"
+            for role in dict.fromkeys(one.role for one in uses)
+        ]
+        print(f"of all episodes: {'; '.join(parts)} (--json lists them)")
     output.print_table(
         ["version#", "event", "at", "by", "why"],
         [[e.version, e.kind, f"{e.at:%Y-%m-%d %H:%M:%S}", e.who, e.why] for e in events],
     )
+
+
+def _print_source(source: Provenance) -> None:
+    """Print who wrote a lesson, and from which episodes and steps."""
+    when = "" if source.generation is None else f" in generation {source.generation}"
+    prompt = f", prompt {source.prompt_hash}" if source.prompt_hash else ""
+    print(
+        f"written by {source.distiller}{when}{prompt}{', out of:' if source.trajectories else ''}"
+    )
+    for trajectory in source.trajectories:
+        steps = [s.rpartition("#")[2] for s in source.steps if s.rpartition("#")[0] == trajectory]
+        print(f"  {trajectory}" + (f", step {', '.join(steps)}" if steps else ""))
+    for taint in source.taint:
+        print(f"  nobody vouches for {taint}")
 
 
 def pick(prefix: str, found: tuple[Lesson, ...]) -> Lesson:

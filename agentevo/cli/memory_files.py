@@ -181,7 +181,7 @@ def _read(file: Path, format_: str | None, scope: str) -> tuple[Lesson, ...]:
         raise MemoryUseError(f"{file} is no text: {error}") from None
     try:
         if format_ == "jsonl":
-            return exchange.from_jsonl(text.splitlines(), scope)
+            return exchange.from_jsonl(text.split("\n"), scope)
         return exchange.from_ace(text, scope)
     except MemoryUseError as error:
         raise type(error)(f"{file}: {error}") from None

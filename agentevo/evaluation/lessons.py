@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from agentevo.memory import utilities
+from agentevo.memory import after_event, identity, utilities
 from agentevo.updating.in_context import uses_of
 
 if TYPE_CHECKING:
-    from agentevo.ledger import RecalledEpisode
-    from agentevo.memory import Lesson, Utility
+    from agentevo.ledger import RecalledEpisode, VerdictRecord
+    from agentevo.memory import Event, Identity, Lesson, Utility
     from agentevo.run import Run
 
 Role = Literal["shown", "withheld", "gave way", "candidate"]
@@ -41,15 +41,16 @@ class Worth:
     @classmethod
     def of(cls, run: Run) -> Worth:
         """Read it from a run's episodes."""
-        return cls.told_by(run.ledger.recalls(run.id, purpose="acquisition"))
+        episodes = run.ledger.recalls(run.id, purpose="acquisition")
+        return cls.told_by(episodes, identity(run.ledger.engine, run.scope)) if episodes else cls()
 
     @classmethod
-    def told_by(cls, episodes: Iterable[RecalledEpisode]) -> Worth:
+    def told_by(cls, episodes: Iterable[RecalledEpisode], known: Identity) -> Worth:
         """Return what episodes tell; only those of acquisition count."""
         learned_from = [one for one in episodes if one.purpose == "acquisition"]
         n_shown = Counter(lesson for one in learned_from for lesson in one.recall.injected)
         n_withheld = Counter(lesson for one in learned_from for lesson in one.recall.withheld)
-        return cls(utilities(uses_of(learned_from)), dict(n_shown), dict(n_withheld))
+        return cls(utilities(uses_of(learned_from, known)), dict(n_shown), dict(n_withheld))
 
     def facts(self, lesson: Lesson) -> dict[str, Any]:
         """Return a lesson with its worth, ready for JSON."""
@@ -85,3 +86,48 @@ def uses_by_lesson(episodes: Iterable[RecalledEpisode]) -> dict[str, list[Lesson
         for lesson, role in roles.items():
             found[lesson].append(LessonUse(role, one))
     return dict(found)
+
+
+def verdicts_on(run: Run, told: Sequence[Event]) -> list[tuple[VerdictRecord, int]]:
+    """Return the gate's verdicts on versions of the memory that showed a lesson, with the version.
+
+    Args:
+        run: whose.
+        told: the lesson's history.
+    """
+    found = []
+    for update in run.ledger.updates(run.id, kind="memory"):
+        version = int(str(update.payload["version_after"]))
+        if not is_active(told, version):
+            continue
+        for kind in ("memory", "weights with lessons"):
+            verdict = run.ledger.get_verdict(run.id, update.generation, kind)
+            if verdict is not None:
+                found.append((verdict, version))
+    return found
+
+
+def is_active(told: Sequence[Event], version: int) -> bool:
+    """Whether a lesson was active as of a version, by its history."""
+    lesson: Lesson | None = None
+    for event in told:
+        if event.version <= version:
+            lesson = after_event(lesson, event)
+    return lesson is not None and lesson.status == "active"
+
+
+def merged_into(
+    lessons: Mapping[str, Lesson], told: Sequence[Event]
+) -> list[tuple[str, Lesson | None]]:
+    """Return what a lesson absorbed or was merged into, as its history tells.
+
+    Args:
+        lessons: of the run, by id.
+        told: the lesson's history.
+    """
+    return [
+        (word, lessons.get(str(event.payload[word])))
+        for event in told
+        for word in ("absorbed", "into")
+        if event.payload.get(word)
+    ]

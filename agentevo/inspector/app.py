@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from agentevo.config import ConfigError
 from agentevo.evaluation import figures, summary
+from agentevo.evaluation.lessons import is_active, merged_into, verdicts_on
 from agentevo.evaluation.report import curve_plots
 from agentevo.inspector import reading
 from agentevo.inspector.reading import Library, Part
@@ -85,11 +86,15 @@ def create_app(token: str) -> Starlette:
     return app
 
 
-def page_of(request: Request, name: str, code: int = 200, /, **values: Any) -> Response:
-    """Return a page made of a template."""
+def page_of(
+    request: Request, name: str, code: int = 200, /, *, of: Run | None = None, **values: Any
+) -> Response:
+    """Return a page made of a template; `of` is the run that it shows."""
     templates: jinja2.Environment = request.app.state.templates
     said = request.query_params.get("said", "")[:500]
-    common = {"may_write": may_write(request), "request": request, "said": said}
+    common = {"may_write": may_write(request), "request": request, "said": said, "live": False}
+    if of is not None:
+        common |= {"run": of.id, "live": reading.status_of(of) == "running"}
     text = templates.get_template(name).render(**{**common, **values})
     return HTMLResponse(text, code)
 
@@ -116,7 +121,9 @@ def _number(request: Request, name: str, default: int) -> int:
 
 def runs(request: Request) -> Response:
     """All runs, newest first."""
-    return page_of(request, "runs.html", rows=reading.runs())
+    rows = reading.runs()
+    live = any(row["status"] == "running" for row in rows)
+    return page_of(request, "runs.html", rows=rows, live=live)
 
 
 def run(request: Request) -> Response:
@@ -128,7 +135,7 @@ def run(request: Request) -> Response:
         return page_of(
             request,
             "run.html",
-            run=of.id,
+            of=of,
             status=reading.status_of(of),
             in_force=of.incumbent(),
             summary=summary.summarise(of, arms, curve),
@@ -160,7 +167,7 @@ def episodes(request: Request) -> Response:
         return page_of(
             request,
             "episodes.html",
-            run=of.id,
+            of=of,
             part=Part.of(found, _number(request, "page", 1)),
             asked=asked | {"generation": "" if generation < 0 else str(generation)},
             choices={
@@ -177,7 +184,7 @@ def episode(request: Request) -> Response:
     with _library(request).run(request.path_params["run"]) as of:
         one = of.ledger.episode(of.id, request.path_params["episode"])
         lessons = _library(request).known(of).lessons
-        return page_of(request, "episode.html", run=of.id, one=one, lessons=lessons)
+        return page_of(request, "episode.html", of=of, one=one, lessons=lessons)
 
 
 def memory(request: Request) -> Response:
@@ -192,7 +199,7 @@ def memory(request: Request) -> Response:
         return page_of(
             request,
             "memory.html",
-            run=of.id,
+            of=of,
             part=Part.of(found, _number(request, "page", 1)),
             asked=asked,
             worth=known.worth,
@@ -209,19 +216,19 @@ def lesson(request: Request) -> Response:
         if name not in known.lessons:
             raise HTTPException(404, f"run {of.id} has no lesson {name!r}")
         one, told = known.lessons[name], history(of.ledger.engine, of.scope, name)
-        born, force = told[0].version, of.incumbent().memory_version
+        force = of.incumbent().memory_version
         return page_of(
             request,
             "lesson.html",
-            run=of.id,
+            of=of,
             one=one,
             worth=known.worth,
             uses=Part.of(list(reversed(known.uses.get(name, []))), _number(request, "page", 1)),
             history=told,
-            replaced=reading.merged_into(known, told),
+            replaced=merged_into(known.lessons, told),
             findings=scan(one.text),
-            verdicts=reading.verdicts_on(of, born),
-            is_in_force=one.status == "active" and born <= force,
+            verdicts=verdicts_on(of, told),
+            is_in_force=is_active(told, force),
         )
 
 
@@ -238,7 +245,7 @@ def review(request: Request) -> Response:
             for one in part.rows
         }
         return page_of(
-            request, "review.html", run=of.id, part=part, notes=notes,
+            request, "review.html", of=of, part=part, notes=notes,
         )  # fmt: skip
 
 
@@ -254,7 +261,7 @@ def versions(request: Request) -> Response:
         part = Part.of(range(last, 0, -1), _number(request, "page", 1))  # newest first
         told = events(engine, scope, after=min(part.rows) - 1, up_to=max(part.rows)) if last else ()
         return page_of(
-            request, "versions.html", run=of.id, old=old, new=new, last=last, in_force=force,
+            request, "versions.html", of=of, old=old, new=new, last=last, in_force=force,
             found=found, part=part, told=told[::-1],
             lessons=_library(request).known(of).lessons,
         )  # fmt: skip
@@ -268,7 +275,7 @@ def adapters(request: Request) -> Response:
             for one in of.ledger.updates(of.id, kind="weights")
         }
         return page_of(
-            request, "adapters.html", run=of.id, adapters=of.ledger.adapters(of.id), made=made,
+            request, "adapters.html", of=of, adapters=of.ledger.adapters(of.id), made=made,
             verdicts=of.ledger.verdicts(of.id), in_force=of.incumbent(),
         )  # fmt: skip
 

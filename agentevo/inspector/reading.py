@@ -14,11 +14,11 @@ from agentevo.evaluation.lessons import LessonUse, Worth, uses_by_lesson
 from agentevo.evaluation.overview import overview
 from agentevo.evaluation.overview import status_of as overview_status
 from agentevo.ledger import LedgerError
-from agentevo.memory import lessons, metadata
+from agentevo.memory import Identity, identity, lessons, metadata
 from agentevo.run import Run, home
 
 if TYPE_CHECKING:
-    from agentevo.ledger import RecalledEpisode, VerdictRecord
+    from agentevo.ledger import RecalledEpisode
     from agentevo.memory import Lesson
 
 PAGE = 50  # rows of a list that are shown at once
@@ -36,11 +36,13 @@ class Known:
     """By id, oldest first."""
     episodes: Sequence[RecalledEpisode] = ()
     """All of the run."""
+    identity: Identity = field(default_factory=Identity)
+    """For which lesson each use counts today."""
 
     @cached_property
     def worth(self) -> Worth:
         """What the lessons have proven to be worth."""
-        return Worth.told_by(self.episodes)
+        return Worth.told_by(self.episodes, self.identity)
 
     @cached_property
     def uses(self) -> dict[str, list[LessonUse]]:
@@ -102,7 +104,7 @@ class Library:
         with self._lock:
             if key not in self._known:
                 found = {one.id: one for one in lessons(engine, run.scope)}
-                known = Known(found, run.ledger.recalls(run.id))
+                known = Known(found, run.ledger.recalls(run.id), identity(engine, run.scope))
                 for old in [one for one in self._known if one[0] == key[0]]:
                     del self._known[old]
                 while len(self._known) >= MAX_KNOWN:
@@ -143,16 +145,6 @@ def _mean(known: Known, lesson: Lesson) -> float:
     return worth.mean if worth else 0.0
 
 
-def merged_into(known: Known, events: Sequence[Any]) -> list[tuple[str, Lesson | None]]:
-    """Return what a lesson replaced or was replaced by, as its history tells."""
-    found = []
-    for event in events:
-        for word in ("absorbed", "into"):
-            if other := event.payload.get(word):
-                found.append((word, known.lessons.get(str(other))))
-    return found
-
-
 def runs() -> list[dict[str, Any]]:
     """Return all runs at a glance, newest first; what cannot be read says why."""
     rows = []
@@ -167,19 +159,3 @@ def runs() -> list[dict[str, Any]]:
 def status_of(run: Run) -> str:
     """Return how a run stands."""
     return overview_status(run.folder, run.ledger.status(run.id))
-
-
-def verdicts_on(run: Run, born: int) -> list[tuple[VerdictRecord, int]]:
-    """Return the gate's verdicts on versions of the memory that had a lesson, with the version.
-
-    Args:
-        run: whose.
-        born: the version with which the lesson came.
-    """
-    found = []
-    for update in run.ledger.updates(run.id, kind="memory"):
-        told: Any = update.payload
-        verdict = run.ledger.get_verdict(run.id, update.generation, "memory")
-        if verdict is not None and born <= told["version_after"]:
-            found.append((verdict, int(told["version_after"])))
-    return found

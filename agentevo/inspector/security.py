@@ -65,13 +65,20 @@ class Guard(BaseHTTPMiddleware):
         given = request.query_params.get("token")
         if given is None or request.method != "GET":
             return None
-        response = RedirectResponse(request.url.path, 303)
+        response = RedirectResponse("/" + request.url.path.lstrip("/"), 303)
         if secrets.compare_digest(given.encode(), request.app.state.token.encode()):
-            response.set_cookie(COOKIE, given, httponly=True, samesite="strict", path="/")
+            response.set_cookie(
+                cookie_of(request), given, httponly=True, samesite="strict", path="/"
+            )
         return response
+
+
+def cookie_of(request: Request) -> str:
+    """Return the name of the token's cookie: browsers share cookies among the ports of a host."""
+    return f"{COOKIE}-{request.url.port or 80}"
 
 
 def may_write(request: Request) -> bool:
     """Whether a request brings the token."""
-    given = request.cookies.get(COOKIE, "")
+    given = request.cookies.get(cookie_of(request), "")
     return secrets.compare_digest(given.encode(), request.app.state.token.encode())

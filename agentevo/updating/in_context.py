@@ -11,13 +11,17 @@ from agentevo.config import MemorySettings
 from agentevo.experience import Recall, Trajectory
 from agentevo.memory import (
     FORGETTING,
+    Event,
+    Identity,
     Lesson,
     Memory,
     Provenance,
     Standing,
     Use,
     Utility,
+    events,
     forgotten,
+    identity,
     utilities,
 )
 from agentevo.refinement.distill import PROMPT_HASH, Draft
@@ -56,31 +60,43 @@ class Recalling(Protocol):
     @property
     def difficulty(self) -> int: ...  # noqa: D102
 
+    @property
+    def memory_version(self) -> int: ...  # noqa: D102
 
-def uses_of(trajectories: Iterable[Recalling]) -> list[Use]:
+
+def uses_of(trajectories: Iterable[Recalling], known: Identity | None = None) -> list[Use]:
     """Return every draw: lesson, shown or not, its chance, and the episode's outcome.
 
     Lessons that contradict each other drew for their place first; those that gave way count as
-    not shown.
+    not shown. Where nothing was drawn, nothing is told.
+
+    Args:
+        trajectories: of a run.
+        known: for which lesson each use counts today; None: for the one that was used.
     """
-    uses = []
+    known, uses = known or Identity(), list[Use]()
     for one in trajectories:
         recall = one.recall
-        if one.purpose != "acquisition":
+        if one.purpose != "acquisition" or recall.propensity >= 1:
             continue
+        draws: list[tuple[str, bool, float]] = []
         for lessons, injected in ((recall.injected, True), (recall.withheld, False)):
             for lesson in lessons:
                 away = recall.rivals.get(lesson, ())
                 chance = recall.propensity / (1 + len(away))
-                if chance >= 1:
-                    continue
-                stratum = str(one.difficulty)
-                uses.append(Use(lesson, injected, chance, one.score, stratum))
-                uses += [Use(other, False, chance, one.score, stratum) for other in away]
+                draws += [(lesson, injected, chance), *((other, False, chance) for other in away)]
+        own: dict[str, Use] = {}
+        for lesson, injected, chance in draws:
+            today = known.now(lesson, one.memory_version)
+            if today is not None and (injected or today not in own):
+                own[today] = Use(today, injected, chance, one.score, str(one.difficulty))
+        uses += own.values()
     return uses
 
 
-def beaten(trajectories: Iterable[Recalling], level: float) -> dict[str, tuple[str, Utility]]:
+def beaten(
+    trajectories: Iterable[Recalling], level: float, known: Identity
+) -> dict[str, tuple[str, Utility]]:
     """Return lessons that did worse than one that contradicts them: id to that one, and how much.
 
     Which of the two was to be shown was drawn, so the episodes with the one are compared with those
@@ -89,13 +105,18 @@ def beaten(trajectories: Iterable[Recalling], level: float) -> dict[str, tuple[s
     Args:
         trajectories: of the run so far.
         level: of the interval that must exclude 0.
+        known: for which lesson each use counts today.
     """
     duels: dict[tuple[str, str], list[Use]] = {}
     for one in trajectories:
-        if one.purpose != "acquisition":
+        if one.purpose != "acquisition" or one.recall.propensity >= 1:
             continue
-        for lesson in one.recall.injected:
-            for other in one.recall.rivals.get(lesson, ()):
+        for shown in one.recall.injected:
+            lesson = known.now(shown, one.memory_version)
+            for away in one.recall.rivals.get(shown, ()):
+                other = known.now(away, one.memory_version)
+                if lesson is None or other is None or lesson == other:
+                    continue
                 for pair in ((lesson, other), (other, lesson)):
                     use = Use(pair[0], pair[0] == lesson, 0.5, one.score, str(one.difficulty))
                     duels.setdefault(pair, []).append(use)
@@ -134,9 +155,9 @@ def update_memory(
         settings: how sure credit must be of harm, how many lessons stay, and which.
     """
     history = list(history)
-    credit = utilities(uses_of(history), level=settings.retire_level)
-    lost = beaten(history, settings.retire_level)
-    retired = []
+    known = identity(memory.engine, memory.scope)
+    credit = utilities(uses_of(history, known), level=settings.retire_level)
+    lost = beaten(history, settings.retire_level, known)
     for lesson in memory.lessons:
         if lesson.status != "active" or lesson.pinned:
             continue
@@ -153,7 +174,6 @@ def update_memory(
             why=f"{why}: {worth.mean:+.2f} ({worth.low:+.2f} to {worth.high:+.2f})",
             key=f"retire/{generation}/{lesson.id}",
         )
-        retired.append(lesson.id)
     lessons = [
         Lesson(
             situation=draft.situation,
@@ -176,20 +196,28 @@ def update_memory(
     written = memory.insert(
         lessons, who=f"generation {generation}", why="distilled", gated=True, shown=shown
     )
-    outcomes = [one.outcome for one in written]
-    gone = _forget(memory, history, credit, generation, settings)
+    _forget(memory, history, credit, generation, settings)
+    # what an update that was cut short had written already counts, too: the log has it all
+    told = events(memory.engine, memory.scope, after=since)
+    n_inserted = sum(one.kind == "insert" for one in told)
+    n_merged = sum(one.kind == "merge" and "into" not in one.payload for one in told)
     return (
         MemoryUpdate(
             version_before=since,
             version_after=memory.version,
-            n_inserted=outcomes.count("inserted"),
-            n_merged=outcomes.count("merged"),
-            n_known=outcomes.count("known"),
-            retired=tuple(retired),
-            forgotten=gone,
+            n_inserted=n_inserted,
+            n_merged=n_merged,
+            n_known=max(0, len(written) - n_inserted - n_merged),
+            retired=_ids(told, f"retire/{generation}/"),
+            forgotten=_ids(told, f"forget/{generation}/"),
         ),
         credit,
     )
+
+
+def _ids(told: Iterable[Event], begins: str) -> tuple[str, ...]:
+    """Return the lessons of events whose key begins so."""
+    return tuple(one.lesson_id for one in told if one.key.startswith(begins))
 
 
 def _forget(
@@ -198,8 +226,8 @@ def _forget(
     credit: Mapping[str, Utility],
     generation: int,
     settings: MemorySettings,
-) -> tuple[str, ...]:
-    """Set aside what is beyond the memory's capacity; return the ids."""
+) -> None:
+    """Set aside what is beyond the memory's capacity."""
     n_recalled, last = Counter[str](), dict[str, int]()
     for one in history:
         n_recalled.update(one.recall.injected)
@@ -209,7 +237,7 @@ def _forget(
             lesson,
             utility=credit[lesson.id].mean if lesson.id in credit else 0.0,
             n_recalled=n_recalled[lesson.id],
-            age=generation - last.get(lesson.id, lesson.provenance[0].generation or 0),
+            age=generation - max(last.get(lesson.id, 0), _learned(lesson, generation)),
         )
         for lesson in memory.lessons
     ]
@@ -224,4 +252,8 @@ def _forget(
             status="pending",
             key=f"forget/{generation}/{standing.lesson.id}",
         )
-    return tuple(standing.lesson.id for standing in gone)
+
+
+def _learned(lesson: Lesson, now: int) -> int:
+    """Return the last generation in which a lesson was learned; what came by hand is new."""
+    return max(now if one.generation is None else one.generation for one in lesson.provenance)

@@ -116,9 +116,9 @@ def test_nothing_is_written_without_the_token(reader: TestClient) -> None:
     page = reader.get(f"/runs/boxes/memory/{lesson}").text
     assert '<form method="post"' not in page
     assert reader.post(f"/runs/boxes/memory/{lesson}/retire").status_code == 403
-    reader.cookies.set("agentevo-token", "wrong")
+    reader.cookies.set("agentevo-token-8000", "wrong")
     assert reader.post(f"/runs/boxes/memory/{lesson}/retire").status_code == 403
-    assert reader.get("/", params={"token": "wrong"}).cookies.get("agentevo-token") is None
+    assert not reader.get("/", params={"token": "wrong"}).history[0].headers.get("set-cookie")
     assert status_of(lesson) == "active"
 
 
@@ -233,6 +233,12 @@ def test_a_run_that_goes_on_is_shown_and_not_changed(writer: TestClient, home: P
         assert "open" in answer.text
     finally:
         held.close()
+
+
+def test_the_token_leads_nowhere_else(reader: TestClient) -> None:
+    answer = reader.get("//evil.example/", params={"token": TOKEN}, follow_redirects=False)
+    assert answer.status_code in (303, 404)
+    assert answer.headers.get("location", "/").removeprefix("/")[:1] != "/"
 
 
 def test_an_empty_home_and_a_broken_run_have_a_page(reader: TestClient, home: Path) -> None:

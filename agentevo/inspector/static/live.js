@@ -1,11 +1,14 @@
 "use strict";
-// A page of a run that is going on is fetched anew now and then, and its content put in place,
+// A page is fetched anew now and then, often while its run is going on, and its content put in place,
 // unless somebody is reading with the keyboard or writing in it.
 const EVERY_MS = 5000;
+const AT_REST_MS = 30000;
 
 async function renew() {
   const main = document.getElementById("main");
-  const busy = main.contains(document.activeElement) || String(document.getSelection());
+  const written = [...main.querySelectorAll("input, textarea")]
+    .some((one) => one.value !== one.defaultValue);
+  const busy = written || main.contains(document.activeElement) || String(document.getSelection());
   if (!document.hidden && !busy) {
     try {
       const answer = await fetch(location.href, { cache: "no-store" });
@@ -25,9 +28,8 @@ async function renew() {
 }
 
 function plan() {
-  if (document.getElementById("main").dataset.live === "yes") {
-    setTimeout(renew, EVERY_MS);
-  }
+  const live = document.getElementById("main").dataset.live === "yes";
+  setTimeout(renew, live ? EVERY_MS : AT_REST_MS);
 }
 
 plan();
