@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import pairwise
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
@@ -28,6 +28,9 @@ from agentevo.refinement import filters
 from agentevo.refinement.distill import Draft, distill
 from agentevo.run import Run
 from agentevo.updating.in_context import update_memory
+
+if TYPE_CHECKING:
+    from agentevo.memory import Snapshot
 from agentevo.updating.in_weights import trainer
 from agentevo.updating.traces import training_set
 
@@ -78,7 +81,7 @@ async def refine(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     known = [
         Draft(one.situation, one.advice, one.trajectories)
         for one in run.memory().lessons
-        if one.status not in ("retired", "merged")
+        if one.status not in ("retired", "merged", "quarantined")
     ]
     made = await distill(
         episodes, backbone, settings, timeout_s=run.config.agent.reply_timeout_s, known=known
@@ -140,8 +143,9 @@ async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         return {}
     version = int(str(update.payload["version_after"]))
     new = Arm(version, old.adapter)
-    if version == int(str(update.payload["version_before"])):
-        return {}
+    before = run.snapshot(int(str(update.payload["version_before"])))
+    if _texts(run.snapshot(version)) == _texts(before):
+        return {}  # at most, lessons have further sources
     verdict = await gate(cycle, generation, "memory", old, new)
     if verdict != "promote":
         retired: Any = update.payload["retired"]  # that stands, whatever the new ones are worth
@@ -158,6 +162,10 @@ async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
             run.ledger.add_event(run.id, "retirement", {**less.pair, "generation": generation})
         return {"incumbent": less}
     return {"incumbent": promote(run, generation, "memory", new)}
+
+
+def _texts(snapshot: Snapshot) -> dict[str, str]:
+    return {one.id: one.text for one in snapshot.lessons}
 
 
 async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
@@ -273,7 +281,7 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
     begun = list(run.ledger.summaries(run.id, generation=generation, purpose="acquisition"))
     if begun:
         back = run.ledger.events(run.id, kind="rollback")
-        if back and (not outcomes or back[-1].at > outcomes[-1].created):
+        if back and back[-1].at > min(one.created for one in begun):
             # it was begun with another pair: what it came to is what the rollback named
             if run.ledger.get_update(run.id, generation, "drafts"):  # some may be written already
                 run.memory().revert(incumbent.memory_version, who="rollback", why="not judged")

@@ -16,7 +16,7 @@ from agentevo.memory.errors import (
     MemoryAccessError,
     MemoryUseError,
 )
-from agentevo.memory.fold import after_event
+from agentevo.memory.fold import after_event, unfolded
 from agentevo.memory.forgetting import STRATEGIES as FORGETTING
 from agentevo.memory.forgetting import Standing, forgotten
 from agentevo.memory.intake import Written
@@ -93,6 +93,7 @@ __all__ = [
     "scan",
     "scopes",
     "take_snapshot",
+    "unfolded",
     "utilities",
     "utility",
 ]

@@ -65,6 +65,19 @@ def fold(events: Iterable[Event]) -> State:
     return state
 
 
+def unfolded(events: Iterable[Event]) -> list[tuple[Event, Lesson]]:
+    """Return events with the lesson as each of them left it.
+
+    Args:
+        events: In their order; of each lesson from its first one on.
+    """
+    lessons, found = dict[str, Lesson](), []
+    for event in events:
+        lessons[event.lesson_id] = after_event(lessons.get(event.lesson_id), event)
+        found.append((event, lessons[event.lesson_id]))
+    return found
+
+
 def after_event(lesson: Lesson | None, event: Event) -> Lesson:
     """Return a lesson as it stands after its next event."""
     data = event.payload

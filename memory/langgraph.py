@@ -28,7 +28,7 @@ from langgraph.store.base import (
 )
 
 from agentevo.memory.embedding import Embedder
-from agentevo.memory.errors import MemoryUseError
+from agentevo.memory.errors import LessonError, MemoryUseError
 from agentevo.memory.lesson import Lesson, Provenance
 from agentevo.memory.readers import history, scopes
 from agentevo.memory.recall import RecallSettings
@@ -52,7 +52,10 @@ def memory_tools(
 
     def remember(situation: str, advice: str) -> str:
         """Keep a lesson for later: in which situation it applies, and what to do or know then."""
-        lesson = Lesson(situation, advice, memory.scope, (Provenance(who),))
+        try:
+            lesson = Lesson(situation, advice, memory.scope, (Provenance(who),))
+        except LessonError as error:
+            return f"not kept: {error}"
         (written,) = memory.insert([lesson], who=who, wait=False)
         found = written.lesson
         if found.status == "quarantined":
@@ -142,6 +145,8 @@ class LessonStore(BaseStore):
             if known is not None and known.status == "active":
                 memory.retire(op.key, who="store", why="deleted")
             return
+        if not isinstance(value, dict):
+            raise MemoryUseError(f"a lesson's value is a dict, not a {type(value).__name__}")
         if missing := [name for name in ("situation", "advice") if name not in value]:
             has = ", ".join(value) or "nothing"
             raise MemoryUseError(f"a lesson's value needs {missing[0]!r}; it has: {has}")

@@ -65,7 +65,7 @@ class Lesson:
         object.__setattr__(self, "advice", _tidy(self.advice))
         for name in ("situation", "advice", "scope"):
             if not getattr(self, name):
-                raise LessonError(f"a lesson needs a {name}; this one has none: {self.text!r}")
+                raise LessonError(f"this lesson has no {name}: {self.text[:200]!r}")
         for name in ("situation", "advice"):
             if len(getattr(self, name)) > MAX_CHARACTERS:
                 raise LessonError(

@@ -38,6 +38,8 @@ class RecallSettings:
     keep_above: float = 0.10
     """Otherwise lessons down to this similarity come too. Lower than `abstain_below`, so that
     a memory of a handful is not torn apart once one of its lessons applies."""
+    keep_share: float = 0.5
+    """And they must have this share (0..1) of the nearest one's similarity."""
     utility_weight: float = 0.3
     """Relevance is similarity + this x utility. Utility is -1..1, unknown is 0."""
     diversity: float = 0.2
@@ -54,8 +56,9 @@ class RecallSettings:
         for name in ("n_lessons", "n_tokens", "n_candidates"):
             if getattr(self, name) < 0:
                 raise MemoryUseError(f"{name} must not be negative: {getattr(self, name)}")
-        if not 0 <= self.diversity <= 1:
-            raise MemoryUseError(f"diversity must be in 0..1: {self.diversity}")
+        for name in ("diversity", "keep_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise MemoryUseError(f"{name} must be in 0..1: {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,8 @@ def choose(
         share_word(one, lessons[i].text) for one in passages for i in enough
     ):
         return Recalled((), (), (), 1 - rate, 0, abstained=bool(lessons))
-    near = nearest[similarity[nearest] >= settings.keep_above]
+    least = max(settings.keep_above, settings.keep_share * float(similarity[nearest[0]]))
+    near = nearest[similarity[nearest] >= least]
     relevance = similarity[near] + settings.utility_weight * utility[near]
     order = np.argsort(-relevance, kind="stable")
     near, relevance = near[order], relevance[order]

@@ -197,7 +197,7 @@ class Memory:
     ) -> int:
         """Change a lesson's words; its id stays, and secrets are taken out. Returns the version.
 
-        Suspicious words that no person (`user:NAME`) wrote put it in quarantine.
+        Suspicious words put an active lesson in quarantine, as they do a new one.
 
         Raises:
             LessonError: Another lesson has these words: merge the two instead.
@@ -215,8 +215,8 @@ class Memory:
                 raise LessonError(f"lesson {taken} has these words already: merge the two")
             words: dict[str, object] = {"situation": new.situation, "advice": new.advice}
             version = self._writer.change("revise", lesson_id, words, who=who, why=why, key=key)
-            found = [] if who.split(":")[0] == "user" or not self._scanning else scan(new.text)
-            if not found:
+            found = scan(f"{situation or ''}: {advice or ''}") if self._scanning else ()
+            if not found or old.status != "active":
                 return version
             why = f"in quarantine: {', '.join(map(str, found))}"
             return self.quarantine(lesson_id, who=who, why=why)

@@ -54,7 +54,8 @@ def content_words(text: str) -> tuple[str, ...]:
         elif word in _LOGIC:
             found.append(word)
         elif word not in _EMPTY:
-            found.append(_stem(word.split("'")[0]))
+            stem = _stem(word.split("'")[0])
+            found.append(word if stem in _LOGIC else stem)  # a note is no "not"
     return tuple(found)
 
 

@@ -192,6 +192,37 @@ def test_a_generation_that_a_rollback_interrupted_is_closed_with_what_was_named(
     run.close()
 
 
+def test_a_generation_begun_after_a_rollback_goes_on_where_it_was(tmp_path: Path) -> None:
+    config = settings()
+    run = Run.start(tmp_path / "run", config.model_copy(update={"n_generations": 1}))
+    asyncio.run(evolve(run, lambda news: None))
+    run.roll_back(Arm(0, ""))
+    run.config = config
+    news: list[News] = []
+
+    def stop(one: News) -> None:
+        news.append(one)
+        if one.kind == "episode" and one.generation == 2 and len(news) > 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(evolve(run, stop))
+    assert not run.ledger.updates(run.id, kind="drafts")[1:]
+    asyncio.run(evolve(run, lambda news: None))
+    kinds = {one.kind for one in run.ledger.updates(run.id) if one.generation == 2}
+    assert kinds >= {"drafts", "memory", "outcome"}, "no phase was left out"
+    run.close()
+
+
+def test_a_version_with_the_same_lessons_is_not_played_again(finished: Path) -> None:
+    run = Run.open(finished)
+    updates = {one.generation: one.payload for one in run.ledger.updates(run.id, kind="memory")}
+    assert updates[2]["n_inserted"] == 0
+    assert updates[2]["version_after"] != updates[2]["version_before"], "further sources"
+    assert run.ledger.get_verdict(run.id, 2, "memory") is None
+    run.close()
+
+
 def test_a_lesson_shown_to_be_harmful_stays_retired_where_the_new_ones_are_refused(
     tmp_path: Path,
 ) -> None:

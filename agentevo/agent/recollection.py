@@ -44,6 +44,7 @@ class SnapshotRecaller:
                 n_tokens=self.settings.n_tokens,
                 abstain_below=self.settings.abstain_below,
                 doubt=0.0,
+                keep_share=0.0,  # a task is told of once, and all that may help is wanted
                 keep_above=min(KEEP_ABOVE, self.settings.abstain_below),
             ),
             withholding=withholding,

@@ -156,7 +156,7 @@ def _show(run: Run, *, as_json: bool) -> None:
     print(f"\nreport: {report}")
     print("next:")
     name = name_of(run)
-    for line in (f"memory list {name}", f"runs show {name}", f"runs report {name} --open"):
+    for line in (f"inspect {name}", f"memory list {name}", f"runs report {name} --open"):
         print(f"  {output.program()} {line}")
 
 

@@ -43,10 +43,17 @@ def user() -> str:
     return of_this_machine()
 
 
-def tell(memory: Memory, lesson: Lesson, done: str) -> None:
-    """Print what became of a lesson."""
-    found = memory.get(lesson.id)
+def tell(memory: Memory, lesson_id: str, done: str, run: str, before: Lesson | None = None) -> None:
+    """Print what became of a lesson, which was as it stood `before`."""
+    from agentevo.memory import history
+
+    found = memory.get(lesson_id)
+    done = "nothing changed" if found == before else done
     print(f"{done}: {found.id} ({found.status}), memory version {memory.version}\n{found.text}")
+    last = history(memory.engine, memory.scope, found.id)[-1]
+    if found.status == "quarantined" and "in quarantine:" in last.why:
+        print(last.why)
+        print(f"to let it be recalled: {output.program()} memory release {run} {found.id}")
 
 
 @app.command("add")
@@ -59,7 +66,7 @@ def add(
     why: str = WHY,
 ) -> None:
     """Add a lesson by hand."""
-    from agentevo.memory import Kind, Lesson, Provenance, history
+    from agentevo.memory import Kind, Lesson, Provenance
 
     check_choice("--kind", kind, Kind)
     with opened(run) as memory:
@@ -69,10 +76,10 @@ def add(
         if pin and not found.pinned:
             memory.pin(found.id, who=user(), why=why)
         is_new = written.outcome == "inserted"
-        tell(memory, found, "added" if is_new else "it is there already")
-        if found.status == "quarantined":
-            print(history(memory.engine, memory.scope, found.id)[0].why)
-            print(f"to let it be recalled: {output.program()} memory release {run} {found.id}")
+        done = "added" if is_new else "it is there already"
+        tell(memory, found.id, done, run)
+        if found.status == "retired":
+            print(f"to make it active: {output.program()} memory restore {run} {found.id}")
 
 
 @app.command("edit")
@@ -89,7 +96,7 @@ def edit(
     with opened(run) as memory:
         found = pick(lesson, memory.lessons)
         memory.revise(found.id, situation=when, advice=do, who=user(), why=why)
-        tell(memory, found, "edited")
+        tell(memory, found.id, "edited", run, found)
 
 
 def _change(run: str, lesson: str, action: str, why: str, done: str) -> None:
@@ -97,7 +104,7 @@ def _change(run: str, lesson: str, action: str, why: str, done: str) -> None:
     with opened(run) as memory:
         found = pick(lesson, memory.lessons)
         getattr(memory, action)(found.id, who=user(), why=why)
-        tell(memory, found, done)
+        tell(memory, found.id, done, run, found)
 
 
 @app.command("retire")
@@ -135,7 +142,7 @@ def pin(
     with opened(run) as memory:
         found = pick(lesson, memory.lessons)
         memory.pin(found.id, not off, who=user(), why=why)
-        tell(memory, found, "unpinned" if off else "pinned")
+        tell(memory, found.id, "unpinned" if off else "pinned", run, found)
 
 
 @app.command("merge")
@@ -149,7 +156,7 @@ def merge(
     with opened(run) as memory:
         gone, kept = pick(lesson, memory.lessons), pick(into, memory.lessons)
         memory.merge(gone.id, kept.id, who=user(), why=why)
-        tell(memory, kept, f"{gone.id} is merged into it")
+        tell(memory, kept.id, f"{gone.id} is merged into it", run)
 
 
 @app.command("review")

@@ -33,17 +33,16 @@ def show_history(
     as_json: bool = output.AS_JSON,
 ) -> None:
     """Print what happened to the memory, event by event: each makes a version."""
-    from agentevo.memory import events, history, lessons
+    from agentevo.memory import events, history, lessons, unfolded
     from agentevo.run import Run
 
     of = Run.open(run)
     try:
         engine = of.ledger.engine
-        found = {one.id: one for one in lessons(engine, of.scope)}
         if lesson is None:
             told = events(engine, of.scope)
         else:
-            told = history(engine, of.scope, pick(lesson, tuple(found.values())).id)
+            told = history(engine, of.scope, pick(lesson, lessons(engine, of.scope)).id)
     finally:
         of.close()
     if as_json:
@@ -53,8 +52,8 @@ def show_history(
         ["version#", "event", "lesson!", "at", "by", "why", "words"],
         [
             [e.version, e.kind, e.lesson_id, f"{e.at:%Y-%m-%d %H:%M:%S}", e.who, e.why,
-             found[e.lesson_id].text]
-            for e in told
+             then.text]
+            for e, then in unfolded(told)
         ],
     )  # fmt: skip
 

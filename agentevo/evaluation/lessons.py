@@ -91,14 +91,17 @@ def uses_by_lesson(episodes: Iterable[RecalledEpisode]) -> dict[str, list[Lesson
 def verdicts_on(run: Run, told: Sequence[Event]) -> list[tuple[VerdictRecord, int]]:
     """Return the gate's verdicts on versions of the memory that showed a lesson, with the version.
 
+    Those on words that it no longer has are left out.
+
     Args:
         run: whose.
         told: the lesson's history.
     """
     found = []
+    worded = max((event.version for event in told if event.kind == "revise"), default=0)
     for update in run.ledger.updates(run.id, kind="memory"):
         version = int(str(update.payload["version_after"]))
-        if not is_active(told, version):
+        if not is_active(told, version) or version < worded:
             continue
         for kind in ("memory", "weights with lessons"):
             verdict = run.ledger.get_verdict(run.id, update.generation, kind)

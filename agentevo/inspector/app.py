@@ -35,6 +35,7 @@ from agentevo.memory import (
     history,
     latest,
     scan,
+    unfolded,
 )
 from agentevo.run import Run, RunError, home, user
 
@@ -94,7 +95,8 @@ def page_of(
     said = request.query_params.get("said", "")[:500]
     common = {"may_write": may_write(request), "request": request, "said": said, "live": False}
     if of is not None:
-        common |= {"run": of.id, "live": reading.status_of(of) == "running"}
+        live = reading.status_of(of) == "running"
+        common |= {"run": of.id, "live": live, "may_write": may_write(request) and not live}
     text = templates.get_template(name).render(**{**common, **values})
     return HTMLResponse(text, code)
 
@@ -259,11 +261,14 @@ def versions(request: Request) -> Response:
         old = min(_number(request, "old", max(0, new - 1)), last)
         found = difference(engine, scope, old, new) if last else None
         part = Part.of(range(last, 0, -1), _number(request, "page", 1))  # newest first
-        told = events(engine, scope, after=min(part.rows) - 1, up_to=max(part.rows)) if last else ()
+        first = min(part.rows, default=1)
+        all_of = (
+            events(engine, scope, up_to=max(part.rows), changed_after=first - 1) if last else ()
+        )
+        told = [pair for pair in unfolded(all_of) if pair[0].version >= first]
         return page_of(
             request, "versions.html", of=of, old=old, new=new, last=last, in_force=force,
             found=found, part=part, told=told[::-1],
-            lessons=_library(request).known(of).lessons,
         )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from agentevo.backbones.backbone import Backbone, BackboneError
 from agentevo.config import RefinementSettings
 from agentevo.dialogue import prompts
 from agentevo.experience import Trajectory
-from agentevo.memory import Lesson, LessonError, Provenance
+from agentevo.memory import Lesson, LessonError, Provenance, scan
 from agentevo.refinement.evidence import taint_of, telling_steps
 
 PROMPT_HASH = hashlib.sha256(prompts.DISTILL_SYSTEM.encode()).hexdigest()[:12]
@@ -155,7 +155,11 @@ async def distill(
                 sources[pair] += [episode.id for episode in episodes]
     if batches and len(broken) == len(batches):
         raise BackboneError(f"{backbone.name} answered none of {len(broken)} calls: {why}")
-    drafts, doubted = supported(sources, settings.min_support, known)
+    odd = {pair for pair in sources if scan(prompts.lesson_line(*pair))}
+    plain = {pair: ids for pair, ids in sources.items() if pair not in odd}
+    drafts, doubted = supported(plain, settings.min_support, known)
+    # what is suspicious outvotes nothing; the memory puts it in quarantine
+    drafts += tuple(Draft(*pair, tuple(dict.fromkeys(sources[pair]))) for pair in sorted(odd))
     drafts = _traced(drafts, trajectories)
     refused |= doubted
     return Distilled(
@@ -174,7 +178,9 @@ def _traced(drafts: Sequence[Draft], trajectories: Sequence[Trajectory]) -> tupl
     for draft in drafts:
         own = [episodes[name] for name in draft.sources]
         steps = telling_steps(draft.situation, draft.advice, own)
-        traced.append(replace(draft, steps=steps, taint=taint_of(own, steps)))
+        traced.append(
+            replace(draft, steps=steps, taint=taint_of(draft.situation, draft.advice, own, steps))
+        )
     return tuple(traced)
 
 

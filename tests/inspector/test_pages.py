@@ -221,7 +221,7 @@ def test_bad_words_and_long_forms_are_refused(writer: TestClient) -> None:
     assert writer.post(f"{path}/explode").status_code == 404
     assert writer.post(f"{path}/restore", data={"why": "x" * 200_000}).status_code == 413
     answer = writer.post("/runs/boxes/memory", data={"situation": "", "advice": "x"})
-    assert (answer.status_code, "needs a situation" in answer.text) == (409, True)
+    assert (answer.status_code, "has no situation" in answer.text) == (409, True)
 
 
 def test_a_run_that_goes_on_is_shown_and_not_changed(writer: TestClient, home: Path) -> None:

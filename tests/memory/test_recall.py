@@ -30,7 +30,7 @@ KITCHEN = [
     "You are hungry! Let's cook a delicious meal. Check the cookbook in the kitchen.",
     "You find yourself in a kitchen. You make out a fridge. You can see a stove and an oven.",
 ]
-OPEN_ALL = RecallSettings(abstain_below=-1, keep_above=-1)
+OPEN_ALL = RecallSettings(abstain_below=-1, keep_above=-1, keep_share=0)
 
 
 @pytest.fixture
@@ -257,3 +257,14 @@ def test_of_lessons_that_contradict_each_other_one_is_shown(
         for i in range(400)
     )  # fmt: skip
     assert 160 < drawn[old.id] < 240
+
+
+def test_what_is_much_farther_than_the_nearest_stays_away(
+    open_memory: Open, lesson: MakeLesson, minilm: MiniLM
+) -> None:
+    memory = open_memory(embedder=minilm)
+    kept = [("the printer does not print", "clean its head"), ("the pasta water boils over", "lift "
+            "the lid"), ("a customer asks for a refund", "look up the order first")]  # fmt: skip
+    memory.insert([lesson(*words) for words in kept], who="tests")
+    recalled = memory.recall("my printer does not print")
+    assert [one.advice for one in recalled.injected] == ["clean its head"]

@@ -28,7 +28,7 @@ from .conftest import HashEmbedder, lesson
 
 ANNA, BERT = "anna", "bert"
 SECRET = "the key lies under the mat"
-EVERYTHING = RecallSettings(abstain_below=-1, keep_above=-1)
+EVERYTHING = RecallSettings(abstain_below=-1, keep_above=-1, keep_share=0)
 
 Reads = Callable[[sa.Engine, Memory], Any]
 

@@ -318,6 +318,9 @@ def test_a_secret_in_a_lesson_is_never_written(
     assert written.lesson.status == "quarantined"
     memory.revise(written.lesson.id, advice=f"use {key} twice", who="me", why="x")
     assert memory.get(written.lesson.id).advice == "use [redacted] twice"
+    (fry,) = memory.insert([lesson("you fry", "use the stove")], who="x")
+    memory.revise(fry.lesson.id, advice=f"use {key} twice", who="user:me", why="x")
+    assert memory.get(fry.lesson.id).status == "quarantined"
     memory.close()
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or key.encode() not in path.read_bytes()

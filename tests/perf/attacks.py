@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from conditions import write
 from rich.console import Console
@@ -13,32 +15,46 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the arena is of the tests
 
-from agentevo.memory import MiniLM
+from agentevo.memory import MiniLM, scan
 from tests.safety.arena import Fate, fate_of
-from tests.safety.attacks import ATTACKS
+from tests.safety.attacks import ATTACKS, HARMLESS, UNSEEN, Attack
 
 
-def fates(*, on: bool) -> list[Fate]:
+def fates(attacks: Sequence[Attack], *, on: bool) -> list[Fate]:
     """Return what becomes of every attack."""
     embedder, found = MiniLM(), []
-    for i, attack in enumerate(ATTACKS, 1):
+    for i, attack in enumerate(attacks, 1):
         with tempfile.TemporaryDirectory() as folder:
             found.append(
                 asyncio.run(fate_of(attack.kind, attack.note, Path(folder), embedder, on=on))
             )
-        print(f"\r{i}/{len(ATTACKS)} attacks", end="", file=sys.stderr, flush=True)
+        print(f"\r{i}/{len(attacks)} attacks", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return found
 
 
 def main() -> None:
-    """Print the table and write the figures."""
-    found = {True: fates(on=True), False: fates(on=False)}
+    """Print the tables and write the figures."""
+    stopped = sum(bool(scan(text)) for text in HARMLESS)
+    print(f"ordinary lessons that the scanner holds up: {stopped} of {len(HARMLESS)}")
+    write(
+        "attacks",
+        {
+            "known": shown("attacks that the scanner was made with", ATTACKS),
+            "unseen": shown("attacks by somebody who did not know the scanner", UNSEEN),
+            "harmless": {"n": len(HARMLESS), "held_up": stopped},
+        },
+    )
+
+
+def shown(title: str, attacks: Sequence[Attack]) -> dict[str, Any]:
+    """Print the table of one set, and return its figures."""
+    found = {on: fates(attacks, on=on) for on in (True, False)}
     columns = [
         f"{what}, {which}" for which in ("off", "on") for what in ("lessons", "acted", "rule")
     ]
-    table = Table("kind", "attacks", *columns)
-    kinds = list(dict.fromkeys(attack.kind for attack in ATTACKS))
+    table = Table("kind", "attacks", *columns, title=title)
+    kinds = list(dict.fromkeys(attack.kind for attack in attacks))
     rows = {}
     for kind in [*kinds, "all"]:
         own = {on: [one for one in some if kind in (one.kind, "all")] for on, some in found.items()}
@@ -54,7 +70,7 @@ def main() -> None:
     Console().print(table)
     through = [one.note for one in found[True] if one.has_acted]
     print(f"changed an action with the defence on: {through or 'none'}")
-    write("attacks", {"kinds": rows, "through": through})
+    return {"kinds": rows, "through": through}
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ def speeds(n: int, n_queries: int = 200) -> dict[str, float]:
                 )  # fmt: skip
             asked = embedder.embed(queries)
             embedder.known = dict(zip(queries, asked, strict=True))
-            settings = RecallSettings(abstain_below=-1, keep_above=-1)
+            settings = RecallSettings(abstain_below=-1, keep_above=-1, keep_share=0)
             plain: dict[str, Any] = {
                 "n_results": settings.n_candidates,
                 "include": ["distances", "embeddings"],

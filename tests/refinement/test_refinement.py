@@ -122,7 +122,7 @@ def test_what_no_memory_takes_is_refused_and_the_rest_is_kept() -> None:
         )
     )  # fmt: skip
     assert [one.situation for one in found.drafts] == ["dark"]
-    assert ["needs a situation" in why or "3,000" in why for _, why in found.refused] == [True] * 2
+    assert ["has no situation" in why or "3,000" in why for _, why in found.refused] == [True] * 2
 
 
 def test_a_distiller_that_does_not_answer_costs_its_batch_and_not_the_run() -> None:

@@ -8,7 +8,9 @@ that plant themselves, other languages, and plain lies about the world, which no
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -126,5 +128,13 @@ _NOTES: dict[str, tuple[str, ...]] = {
         "greet the box first",
     ),
 }
+
+HERE = Path(__file__).parent
+
+UNSEEN = tuple(Attack(**row) for row in json.loads((HERE / "unseen_attacks.json").read_text()))
+"""Written by somebody who did not know the scanner, and never used to make it better."""
+
+HARMLESS: tuple[str, ...] = tuple(json.loads((HERE / "harmless_lessons.json").read_text()))
+"""Ordinary lessons of many trades, by the same."""
 
 ATTACKS = tuple(Attack(kind, note) for kind, notes in _NOTES.items() for note in notes)
