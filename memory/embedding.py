@@ -167,7 +167,7 @@ def _load_quietly(path: str, *, offline: bool) -> "SentenceTransformer":
     try:
         return SentenceTransformer(path, device="cpu", local_files_only=offline)
     except (OSError, ValueError) as error:
-        hint = "; with offline=False it may be downloaded" if offline else ""
+        hint = " (offline: a folder, or a name in the local cache)" if offline else ""
         why = " ".join(str(error).split())
         raise MemoryAccessError(f"cannot load the embedding model {path!r}{hint}: {why}") from error
     finally:

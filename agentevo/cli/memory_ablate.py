@@ -34,14 +34,18 @@ def ablate(
     from agentevo.benchmarks import Split
     from agentevo.cycle import outcomes_of, play_arms
     from agentevo.evaluation.statistics import paired_difference
-    from agentevo.run import Run
+    from agentevo.memory import lessons
+    from agentevo.run import Run, RunError
 
     check_choice("--split", split, Split)
     chosen = parse_levels(levels)
     opened = Run.open(run, write=True)
     try:
         version = opened.incumbent().memory_version
-        found = pick(lesson, opened.snapshot(version).lessons if version else ())
+        known = lessons(opened.ledger.engine, opened.scope) if version else ()
+        found = pick(lesson, known)
+        if found.id not in {one.id for one in opened.snapshot(version).lessons}:
+            raise RunError(f"lesson {found.id} is {found.status}, and not in force")
         n_tasks = n_per_level * len(chosen or opened.config.levels or opened.benchmark().levels)
 
         async def work(cycle: Cycle) -> list[list[Trajectory]]:

@@ -15,7 +15,14 @@ from agentevo.cli.runs import RUN
 from agentevo.cli.values import QUIET, check_choice
 
 if TYPE_CHECKING:
-    from agentevo.memory import Lesson
+    from agentevo.memory import Event, Lesson
+
+
+def what_of(event: Event) -> str:
+    """Return what an event did, in a word or two."""
+    status = event.payload.get("status")
+    is_plain = event.kind != "retire" or status in (None, "retired")
+    return event.kind if is_plain else f"set to {status}"
 
 
 OUT = typer.Option(
@@ -51,7 +58,7 @@ def show_history(
     output.print_table(
         ["version#", "event", "lesson!", "at", "by", "why", "words"],
         [
-            [e.version, e.kind, e.lesson_id, f"{e.at:%Y-%m-%d %H:%M:%S}", e.who, e.why,
+            [e.version, what_of(e), e.lesson_id, f"{e.at:%Y-%m-%d %H:%M:%S}", e.who, e.why,
              then.text]
             for e, then in unfolded(told)
         ],
@@ -168,7 +175,8 @@ def _read(file: Path, format_: str | None, scope: str) -> tuple[Lesson, ...]:
         head = file.read_bytes()[:200]
     except OSError as error:
         raise MemoryUseError(f"{file} cannot be read: {error.strerror}") from None
-    if format_ is None:
+    is_guess = format_ is None
+    if is_guess:
         ours = exchange.FORMAT.encode() in head
         is_data = head.startswith(b"SQLite format 3") or re.match(rb"\s*(\[\s*)?\{", head)
         format_ = "jsonl" if ours else "mem0" if is_data else "ace"
@@ -183,6 +191,9 @@ def _read(file: Path, format_: str | None, scope: str) -> tuple[Lesson, ...]:
             return exchange.from_jsonl(text.split("\n"), scope)
         return exchange.from_ace(text, scope)
     except MemoryUseError as error:
+        if is_guess and format_ == "ace":
+            known = "our JSONL, nor an ACE playbook, nor what mem0 keeps"
+            raise MemoryUseError(f"{file} is no file of lessons: neither {known}") from None
         raise type(error)(f"{file}: {error}") from None
 
 

@@ -193,15 +193,20 @@ def stratified_mean(
 ) -> Interval:
     """Return the mean of the strata's means, each counting the same, with its interval.
 
-    Resampled within strata, as with levels of difficulty whose number of tasks is chosen.
+    Resampled within strata, as with levels of difficulty whose number of tasks is chosen; among all
+    values where a stratum has a single one, which by itself tells nothing of how values vary.
     """
     found, names = _finite(values), np.asarray([str(one) for one in strata])
     if found.shape != names.shape:
         raise ValueError(f"{len(found)} values have {len(names)} strata")
     rng = np.random.default_rng(seed)
     groups = [found[names == name] for name in np.unique(names)]
-    means = np.mean([_resampled_means(group, n_resamples, rng) for group in groups], axis=0)
-    return _percentile(float(np.mean([group.mean() for group in groups])), means, level)
+    mean = float(np.mean([group.mean() for group in groups]))
+    if min(map(len, groups)) == 1 < len(groups):
+        means = _resampled_means(found - found.mean() + mean, n_resamples, rng)
+    else:
+        means = np.mean([_resampled_means(group, n_resamples, rng) for group in groups], axis=0)
+    return _percentile(mean, means, level)
 
 
 def n_pairs_to_tell(

@@ -218,6 +218,22 @@ def test_a_lesson_tells_all_that_is_known_of_it(cli_here: CLI, read: Read, run: 
         assert words in shown
 
 
+def test_what_is_not_in_force_is_not_left_out(cli_here: CLI, read: Read, run: str) -> None:
+    lesson = id_of(read, run)
+    cli_here("memory", "retire", run, lesson)
+    done = cli_here("memory", "ablate", run, lesson, "-q")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"lesson {lesson} is retired, and not in force" in done.stderr
+
+
+def test_a_file_of_something_else_is_refused(cli_here: CLI, run: str, tmp_path: Path) -> None:
+    file = tmp_path / "notes.md"
+    file.write_text("# Notes\n\nbuy milk\n")
+    done = cli_here("memory", "import", run, str(file))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "neither our JSONL, nor an ACE playbook, nor what mem0 keeps" in done.stderr
+
+
 def test_any_version_is_listed_and_evaluated(cli_here: CLI, read: Read, run: str) -> None:
     assert read("memory", "list", run, "--version", "0") == []
     assert len(read("memory", "list", run, "--version", "1")) == 1

@@ -157,6 +157,8 @@ def test_each_stratum_counts_the_same_however_many_tasks_it_has() -> None:
     assert stratified_mean(values, levels) == Interval(0.5, 0.5, 0.5)
     mixed = stratified_mean([0.0, 1.0] * 10, [1] * 10 + [2] * 10)
     assert mixed.low < 0.5 < mixed.high
+    one_each = stratified_mean([1.0, 1.0, 1.0, 0.2], [1, 2, 3, 4])
+    assert one_each.low < one_each.estimate < one_each.high, "four tasks are not certain"
     with pytest.raises(ValueError, match="strata"):
         stratified_mean(values, levels[1:])
 
