@@ -178,9 +178,11 @@ def _traced(drafts: Sequence[Draft], trajectories: Sequence[Trajectory]) -> tupl
     for draft in drafts:
         own = [episodes[name] for name in draft.sources]
         steps = telling_steps(draft.situation, draft.advice, own)
-        traced.append(
-            replace(draft, steps=steps, taint=taint_of(draft.situation, draft.advice, own, steps))
-        )
+        # what cannot be seen is gone from a lesson's words before the memory looks at them
+        said = scan(prompts.lesson_line(draft.situation, draft.advice))
+        hidden = [f"its words, {one}" for one in said if one.danger == "hidden"]
+        taint = (*hidden, *taint_of(draft.situation, draft.advice, own, steps))
+        traced.append(replace(draft, steps=steps, taint=taint))
     return tuple(traced)
 
 
