@@ -119,7 +119,8 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
         RunError: there is a run of that name already.
     """
     from agentevo import benchmarks, tools
-    from agentevo.run import Run, check_levels, new_folder
+    from agentevo.folders import new_folder
+    from agentevo.run import Run, check_levels
 
     config = make(_located(config.model_dump()))
     benchmark = benchmarks.load(config.benchmark)
@@ -149,7 +150,7 @@ def extend(run: Run, n_generations: int) -> None:
         RunError: it has finished more of them already.
         ConfigError: there are not enough training tasks.
     """
-    from agentevo.run import RunError
+    from agentevo.folders import RunError
 
     n_done = len(run.ledger.updates(run.id, kind="outcome"))
     if n_generations < n_done:

@@ -12,8 +12,9 @@ from agentevo.benchmarks import Benchmark, Task
 from agentevo.evaluation.evaluate import Arm, evaluate
 from agentevo.evaluation.gate import GateSettings, Outcome, judge
 from agentevo.experience import Purpose, Trajectory
+from agentevo.folders import RunError
 from agentevo.refinement.filters import HeldOut
-from agentevo.run import Run, RunError
+from agentevo.run import Run
 
 MAX_ERRORS = 8  # episodes that break one after the other, and end the run
 

@@ -28,11 +28,11 @@ from agentevo.refinement import filters
 from agentevo.refinement.distill import Draft, distill
 from agentevo.run import Run
 from agentevo.updating.in_context import update_memory
+from agentevo.updating.in_weights import trainer
+from agentevo.updating.traces import training_set
 
 if TYPE_CHECKING:
     from agentevo.memory import Snapshot
-from agentevo.updating.in_weights import trainer
-from agentevo.updating.traces import training_set
 
 
 class State(TypedDict):

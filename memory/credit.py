@@ -79,7 +79,7 @@ def utilities(
             level=level,
             prior=prior,
         )
-        if any(use.injected for use in own) and not all(use.injected for use in own)
+        if len({use.injected for use in own}) > 1
         else _UNKNOWN
         for lesson_id, own in by_lesson.items()
     }

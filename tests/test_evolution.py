@@ -22,9 +22,10 @@ from agentevo.cycle import Cycle, News, outcomes_of
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evolution import evolve, judge_memory
 from agentevo.experience import Trajectory
+from agentevo.folders import RunError
 from agentevo.ledger import Ledger
 from agentevo.memory import Lesson, Provenance
-from agentevo.run import Run, RunError
+from agentevo.run import Run
 
 WORLDS = Path(__file__).parent / "worlds.py"
 

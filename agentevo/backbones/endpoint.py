@@ -11,15 +11,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import ConfigDict
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
 from agentevo.backbones.backbone import BackboneError
+from agentevo.backbones.chat import EpisodeChat
 from agentevo.config import EndpointSettings
 
 BUSY = (408, 409, 425, 429)
@@ -31,48 +29,20 @@ FRAME = 6  # tokens of a message's framing, about
 logger = logging.getLogger(__name__)
 
 
-class EndpointChat(BaseChatModel):
+class EndpointChat(EpisodeChat):
     """A chat model for one episode, on an endpoint that many episodes share."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    backbone: Any
-    episode: str
-    temperature: float
-    max_tokens: int
-
-    @property
-    def _llm_type(self) -> str:
-        return "agentevo-endpoint"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: object,
-    ) -> ChatResult:
-        reply = self.backbone.submit(messages, self._sampling(messages)).result()
-        return ChatResult(generations=[ChatGeneration(message=reply)])
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: object,
-    ) -> ChatResult:
-        future = self.backbone.submit(messages, self._sampling(messages))
-        reply = await asyncio.wrap_future(future)
-        return ChatResult(generations=[ChatGeneration(message=reply)])
-
-    def _sampling(self, messages: Sequence[BaseMessage]) -> dict[str, Any]:
+    def submit(
+        self, messages: Sequence[BaseMessage]
+    ) -> tuple[Future[Any], Callable[[Any], AIMessage]]:
+        """Ask the endpoint; the future holds the message itself."""
         name = hashlib.sha256(f"{self.episode}/{len(messages)}".encode()).digest()
-        return {
+        sampling = {
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
             "seed": int.from_bytes(name[:4], "little") >> 1,
         }
+        return self.backbone.submit(messages, sampling), lambda reply: reply
 
 
 class _Line:

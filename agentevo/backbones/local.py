@@ -2,58 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import ConfigDict
 
 from agentevo.backbones.backbone import BackboneError
+from agentevo.backbones.chat import EpisodeChat
 
 ROLE = {"system": "system", "human": "user", "ai": "assistant"}
 
 
-class LocalChat(BaseChatModel):
+class LocalChat(EpisodeChat):
     """A chat model for one episode, on a model that many episodes share."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    backbone: Any
-    episode: str
-    temperature: float
-    max_tokens: int
-
-    @property
-    def _llm_type(self) -> str:
-        return "agentevo-local"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: object,
-    ) -> ChatResult:
-        ids, future = self._submit(messages)
-        return self._result(ids, future.result())
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: object,
-    ) -> ChatResult:
-        ids, future = self._submit(messages)
-        return self._result(ids, await asyncio.wrap_future(future))
-
-    def _submit(self, messages: Sequence[BaseMessage]) -> tuple[list[int], Any]:
+    def submit(
+        self, messages: Sequence[BaseMessage]
+    ) -> tuple[Future[Any], Callable[[Any], AIMessage]]:
+        """Queue the dialogue; return the future of the reply's tokens, and how to read them."""
         ids = self.backbone.encode(messages)
         future = self.backbone.batchers.submit(
             ids,
@@ -62,10 +31,10 @@ class LocalChat(BaseChatModel):
             temperature=self.temperature,
             seed=f"{self.episode}/{len(messages)}/{len(ids)}",
         )
-        return ids, future
+        return future, lambda reply: self._message(ids, reply)
 
-    def _result(self, ids: list[int], reply: Any) -> ChatResult:
-        message = AIMessage(
+    def _message(self, ids: list[int], reply: Any) -> AIMessage:
+        return AIMessage(
             content=self.backbone.tokenizer.decode(reply.ids),
             usage_metadata={
                 "input_tokens": len(ids),
@@ -79,7 +48,6 @@ class LocalChat(BaseChatModel):
                 "finish_reason": "stop" if reply.finished else "length",
             },
         )
-        return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 class Local:

@@ -52,7 +52,11 @@ def _vllm(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
         rest, python=settings.vllm_python, arguments=settings.vllm_arguments,
         rank=settings.vllm_max_rank,
     )  # fmt: skip
-    return VLLM(server.url, rest, settings, server=server)
+    try:
+        return VLLM(server.url, rest, settings, server=server)
+    except BaseException:
+        server.stop()
+        raise
 
 
 OURS: dict[str, tuple[Callable[[str, int, EndpointSettings], Backbone], str]] = {

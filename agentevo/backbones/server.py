@@ -14,10 +14,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from agentevo.backbones.backbone import BackboneError
@@ -74,20 +76,34 @@ class Server:
             **(ON_CPU if on_cpu else {}),
         }
         environment.pop("PYTHONPATH", None)  # ours is of another environment
-        try:
-            with self.log.open("w") as log:
-                self._process = subprocess.Popen(
-                    command, env=environment, stdout=log, stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_dies_with_us(),
-                )  # fmt: skip
-        except OSError as error:
-            raise BackboneError(f"vLLM cannot be started by {command[0]}: {error}") from None
+        self._process = self._started(command, environment)
         atexit.register(self.stop)
         try:
             self._wait(model)
         except BaseException:
             self.stop()
             raise
+
+    def _started(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Start a process from a thread that lives as long: "with its parent" means that thread."""
+        ready: Future[subprocess.Popen[bytes]] = Future()
+
+        def run() -> None:
+            try:
+                with self.log.open("w") as log:
+                    process = subprocess.Popen(
+                        command, env=environment, stdout=log, stderr=subprocess.STDOUT,
+                        stdin=subprocess.DEVNULL, start_new_session=True,
+                        preexec_fn=_dies_with_us(),
+                    )  # fmt: skip
+            except OSError as error:
+                ready.set_exception(BackboneError(f"vLLM cannot be started: {error}"))
+                return
+            ready.set_result(process)
+            process.wait()
+
+        threading.Thread(target=run, daemon=True).start()
+        return ready.result()
 
     def _wait(self, model: str) -> None:
         """Wait until the server is healthy; say now and then that it is still loading."""

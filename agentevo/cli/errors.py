@@ -12,9 +12,9 @@ USER_ERRORS = (
     "agentevo.benchmarks.errors:BenchmarkError",
     "agentevo.config:ConfigError",
     "agentevo.evaluation.gate:GateError",
+    "agentevo.folders:RunError",
     "agentevo.ledger.errors:LedgerError",
     "agentevo.memory.errors:MemoryUseError",
-    "agentevo.run:RunError",
     "agentevo.tools.registry:ToolError",
 )
 

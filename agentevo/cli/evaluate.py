@@ -68,7 +68,8 @@ def evaluate(
 
 def _of_run(run: str, benchmark: str | None, sets: Sequence[str]) -> Run:
     """Return the run, open for writing: what is played is recorded in it."""
-    from agentevo.run import Run, RunError
+    from agentevo.folders import RunError
+    from agentevo.run import Run
 
     if sets:
         raise RunError("a run is evaluated with its own settings: leave out --set")
@@ -84,7 +85,8 @@ def _plain(backbone: str, benchmark: str, sets: Sequence[str]) -> Iterator[Run]:
     """Yield a run that lasts as long as it is evaluated."""
     from agentevo.api import settle
     from agentevo.config import parse_set
-    from agentevo.run import Run, RunError, home
+    from agentevo.folders import RunError, home
+    from agentevo.run import Run
 
     said = {"backbone": backbone, "benchmark": benchmark, "recipe": "react"}
     config = settle(said, parse_set(sets))
@@ -103,7 +105,7 @@ def _plain(backbone: str, benchmark: str, sets: Sequence[str]) -> Iterator[Run]:
 def _arm(run: Run, generation: str) -> Arm:
     """Return the arm that is meant by the option's word."""
     from agentevo.cli.runs import arm_of
-    from agentevo.run import RunError
+    from agentevo.folders import RunError
 
     if generation == "incumbent":
         return run.incumbent()

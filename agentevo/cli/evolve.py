@@ -84,7 +84,8 @@ def _resumed(
 ) -> Run:
     """Return the run to go on with; it keeps its settings, but for the number of generations."""
     from agentevo.api import extend
-    from agentevo.run import Run, RunError
+    from agentevo.folders import RunError
+    from agentevo.run import Run
 
     said = [f"--{key}" for key in flags if key != "n_generations"]
     said += [option for option, given in (("--config", config), ("--set", sets), ("--name", name))

@@ -15,8 +15,8 @@ def inspect(
     """Look into runs, episodes and the memory in the browser, and change lessons there."""
     from urllib.parse import quote
 
+    from agentevo.folders import RunError, folder_of, home
     from agentevo.inspector import serve
-    from agentevo.run import RunError, folder_of, home
 
     start = "/"
     if run is not None:

@@ -34,8 +34,9 @@ def ablate(
     from agentevo.benchmarks import Split
     from agentevo.cycle import outcomes_of, play_arms
     from agentevo.evaluation.statistics import paired_difference
+    from agentevo.folders import RunError
     from agentevo.memory import lessons
-    from agentevo.run import Run, RunError
+    from agentevo.run import Run
 
     check_choice("--split", split, Split)
     chosen = parse_levels(levels)

@@ -15,6 +15,7 @@ from agentevo.cli import output
 from agentevo.cli.memory import app, pick
 from agentevo.cli.runs import RUN
 from agentevo.cli.values import check_choice
+from agentevo.folders import user
 
 if TYPE_CHECKING:
     from agentevo.memory import Lesson, Memory
@@ -34,13 +35,6 @@ def opened(run: str) -> Iterator[Memory]:
             yield memory
     finally:
         of.close()
-
-
-def user() -> str:
-    """Return who changes something by hand."""
-    from agentevo.run import user as of_this_machine
-
-    return of_this_machine()
 
 
 def tell(memory: Memory, lesson_id: str, done: str, run: str, before: Lesson | None = None) -> None:

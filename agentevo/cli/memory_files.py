@@ -10,9 +10,10 @@ import typer
 
 from agentevo.cli import output
 from agentevo.cli.memory import app, pick
-from agentevo.cli.memory_edit import opened, user
+from agentevo.cli.memory_edit import opened
 from agentevo.cli.runs import RUN
 from agentevo.cli.values import QUIET, check_choice
+from agentevo.folders import user
 
 if TYPE_CHECKING:
     from agentevo.memory import Event, Lesson

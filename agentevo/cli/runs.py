@@ -29,7 +29,7 @@ def list_(as_json: bool = output.AS_JSON) -> None:
     """List the runs under AGENTEVO_HOME, newest first."""
     from agentevo.cli.errors import line_of
     from agentevo.evaluation.overview import overview
-    from agentevo.run import home
+    from agentevo.folders import home
 
     rows = []
     for file in sorted((home() / "runs").glob("*/ledger.db")):
@@ -62,7 +62,7 @@ def list_(as_json: bool = output.AS_JSON) -> None:
 
 def name_of(run: Run) -> str:
     """Return what to type for a run: its name, or its folder where that is elsewhere."""
-    from agentevo.run import home
+    from agentevo.folders import home
 
     here = run.folder.resolve().parent == (home() / "runs").resolve()
     return run.id if here else str(run.folder)
@@ -292,7 +292,7 @@ def arm_of(run: Run, generation: int) -> Arm:
         RunError: the generation is not closed, or does not exist.
     """
     from agentevo.evaluation.evaluate import Arm
-    from agentevo.run import RunError
+    from agentevo.folders import RunError
 
     if generation == 0:
         return Arm(0, "")
@@ -311,7 +311,7 @@ def chosen(run: Run, old: Arm, memory: int | None, adapter: str | None) -> Arm:
         RunError: the run has no such adapter.
     """
     from agentevo.evaluation.evaluate import Arm
-    from agentevo.run import RunError
+    from agentevo.folders import RunError
 
     known = ["plain", *(one.name for one in run.ledger.adapters(run.id))]
     if adapter not in (None, *known):

@@ -21,6 +21,7 @@ from agentevo.config import ConfigError
 from agentevo.evaluation import figures, summary
 from agentevo.evaluation.lessons import is_active, merged_into, verdicts_on
 from agentevo.evaluation.report import curve_plots
+from agentevo.folders import RunError, home, user
 from agentevo.inspector import reading
 from agentevo.inspector.reading import Library, Part
 from agentevo.inspector.security import Guard, may_write
@@ -37,7 +38,7 @@ from agentevo.memory import (
     scan,
     unfolded,
 )
-from agentevo.run import Run, RunError, home, user
+from agentevo.run import Run
 
 HERE = Path(__file__).parent
 MAX_BODY = 100_000  # bytes of a form
@@ -333,14 +334,8 @@ def _change(request: Request, form: dict[str, str]) -> Response:
     return RedirectResponse(f"/runs/{quote(name)}/{back}?said={quote(said)}", 303)
 
 
-async def put_in_force(request: Request) -> Response:
+def put_in_force(request: Request) -> Response:
     """Put a version of the memory in force."""
-    from starlette.concurrency import run_in_threadpool
-
-    return await run_in_threadpool(_put_in_force, request)
-
-
-def _put_in_force(request: Request) -> Response:
     name, version = (request.path_params[key] for key in ("run", "version"))
     with _writable(name) as of:
         of.roll_back(replace(of.incumbent(), memory_version=version))

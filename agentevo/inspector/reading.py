@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from agentevo.evaluation.lessons import LessonUse, Worth, uses_by_lesson
 from agentevo.evaluation.overview import overview
 from agentevo.evaluation.overview import status_of as overview_status
+from agentevo.folders import home
 from agentevo.ledger import LedgerError
 from agentevo.memory import Identity, identity, lessons, metadata
-from agentevo.run import Run, home
+from agentevo.run import Run
 
 if TYPE_CHECKING:
     from agentevo.ledger import RecalledEpisode

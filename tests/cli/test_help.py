@@ -59,13 +59,13 @@ def test_every_error_of_the_list_exists_under_its_name(name: str) -> None:
 
 
 def test_every_error_that_a_user_can_mend_is_in_the_list() -> None:
-    from agentevo import backbones, benchmarks, config, ledger, memory, run, tools
+    from agentevo import backbones, benchmarks, config, folders, ledger, memory, tools
     from agentevo.cli.errors import line_of
     from agentevo.evaluation import gate
 
     for kind in (
         *(backbones.BackboneError, benchmarks.BenchmarkError, config.ConfigError),
-        *(ledger.LedgerError, memory.LessonNotFoundError, run.RunError, tools.ToolError),
+        *(ledger.LedgerError, memory.LessonNotFoundError, folders.RunError, tools.ToolError),
         gate.GateError,
     ):
         assert line_of(kind("one\n line")) == "one line"

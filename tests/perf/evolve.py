@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from conditions import write
 
-from agentevo.run import folder_of
+from agentevo.folders import folder_of
 
 
 def main() -> None:
