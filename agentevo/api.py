@@ -168,7 +168,6 @@ def _check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     from agentevo.memory import FORGETTING
     from agentevo.refinement import filters
     from agentevo.strategies import find
-    from agentevo.updating.in_weights import trainer
 
     choose, n = chooser(config.acquisition.tasks), config.acquisition.n_tasks_per_level
     for generation in range(1, config.n_generations + 1):
@@ -181,7 +180,18 @@ def _check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
         find("refinement.filters", name, filters.STRATEGIES)
     find("memory.forgetting", config.memory.forgetting, FORGETTING)
     if config.weights.trainer != "none":
-        trainer(config.weights.trainer)
+        from agentevo.updating.in_weights import trainers
+
+        for trainer in trainers(config.weights.trainer):
+            if trainer.needs_samples and config.acquisition.n_samples < 2:
+                alone = config.weights.pairs == "own" and not trainer.on_policy
+                if not alone:
+                    raise ConfigError(
+                        f"weights.trainer={config.weights.trainer} compares episodes at the same "
+                        "task: set acquisition.n_samples to 2 or more"
+                    )
+    if config.weights.reset_every and not config.weights.ema:
+        raise ConfigError("weights.reset_every wants a running mean: set weights.ema, such as 0.95")
 
 
 async def carry_out(run: Run, tell: Tell) -> None:

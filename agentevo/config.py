@@ -54,6 +54,8 @@ class AcquisitionSettings(Settings):
     tasks: str = "fresh"
     """Strategy that chooses the training tasks of a generation."""
     n_tasks_per_level: int = Field(6, ge=1)
+    n_samples: int = Field(1, ge=1)
+    """Episodes of each task, independent of one another: what is compared in `dpo` and `grpo`."""
     n_attempts: int = Field(1, ge=1)
     """Attempts at each task; after a failed one the model notes what to do better."""
     temperature: float = Field(0.5, ge=0)
@@ -108,7 +110,8 @@ class WeightSettings(Settings):
     """Phase 3, in weights: training on what succeeded."""
 
     trainer: str = "none"
-    """Strategy: `sft`, or `none`."""
+    """Strategy: `sft` (imitate successes), `dpo` (prefer the better of two episodes), `grpo`
+    (policy gradient), several one after the other as in `sft+dpo`, or `none`."""
     mode: Literal["lora", "full"] = "lora"
     lessons: Literal["strip", "keep"] = "strip"
     """Whether lessons are taken out of the prompts that are trained on; then, with a memory, only
@@ -125,6 +128,37 @@ class WeightSettings(Settings):
     """Turns of the traces that are trained on, at most."""
     min_traces: int = Field(4, ge=1)
     """With fewer traces nothing is trained."""
+    max_age: int | None = Field(None, ge=0)
+    """Generations that a trace may be old; 0: only those that the pair in force played."""
+    pairs: Literal["outcome", "score", "own"] = "outcome"
+    """What `dpo` prefers. `outcome`: a success to a failure at the same task; `score`: the best to
+    the worst of a task's episodes; `own`: what succeeded to what the model would say itself."""
+    beta: float = Field(0.1, gt=0)
+    """Of `dpo`: how dear it is to leave the reference."""
+    clip: float = Field(0.2, gt=0, lt=1)
+    """Of `grpo`: how far a token's probability ratio counts."""
+    anchor: float = Field(0.0, ge=0)
+    """Weight of the divergence from the plain weights, per token. 0: not anchored."""
+    rehearse_share: float = Field(0.0, ge=0, lt=1)
+    """Share of the dialogues that the plain model makes up itself, to keep what it knew."""
+    ema: float = Field(0.0, ge=0, lt=1)
+    """Decay a step of a running mean of the weights, which is kept. 0: the last weights are."""
+    reset_every: int = Field(0, ge=0)
+    """Steps after which the weights go back to their running mean, and that to the start (elastic
+    reset; wants `ema`). 0: never."""
+    n_averaged: int = Field(1, ge=1)
+    """Trainings, each with another seed, whose weights are averaged."""
+    keep_share: float = Field(1.0, gt=0, le=1)
+    """How far to go from the plain weights to the trained ones."""
+    validation_share: float = Field(0.0, ge=0, lt=1)
+    """Share of the training tasks that is only measured on; the best of the checkpoints is kept."""
+    patience: int = Field(3, ge=1)
+    """Measurements without a lower validation loss, after which the training stops."""
+    checkpoint_every: int = Field(50, ge=1)
+    """Steps after which a training that is killed can go on; and between measurements."""
+    launch: tuple[str, ...] = ()
+    """Command that runs a training in processes of its own, such as `accelerate launch
+    --num_processes 2`, word by word. Empty: in this process."""
 
 
 class EvaluationSettings(Settings):
@@ -195,7 +229,7 @@ BUDGETS: dict[Budget, dict[str, Any]] = {
     "large": {
         "n_generations": 8,
         "acquisition": {"n_tasks_per_level": 40},
-        "weights": {"max_traces": 1000, "max_turns": 20_000},
+        "weights": {"max_traces": 1000, "max_turns": 20_000, "validation_share": 0.1},
         "evaluation": {"n_gate_per_level": 15, "n_test_per_level": 25},
     },
 }

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from agentevo.benchmarks import Benchmark, Task
 from agentevo.evaluation.evaluate import Arm, evaluate
@@ -15,6 +15,9 @@ from agentevo.experience import Purpose, Trajectory
 from agentevo.folders import RunError
 from agentevo.refinement.filters import HeldOut
 from agentevo.run import Run
+
+if TYPE_CHECKING:
+    from agentevo.updating.training import Pace
 
 MAX_ERRORS = 8  # episodes that break one after the other, and end the run
 
@@ -94,10 +97,10 @@ class Phase:
                     )
                 )  # fmt: skip
 
-    def training(self, step: int, n_steps: int, loss: float) -> None:
+    def training(self, pace: Pace) -> None:
         """Tell how far a training is."""
-        text = f"loss {loss:.3f}"
-        self._cycle.tell(News("training", self._generation, text, step, n_steps))
+        news = News("training", self._generation, str(pace), pace.step, pace.n_steps)
+        self._cycle.tell(news)
 
     def end(self, n_prompt_tokens: int = 0, n_reply_tokens: int = 0) -> None:
         """Record the phase's tokens and seconds, and what broke at its end.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -24,12 +25,11 @@ from agentevo.acquisition.tasks import chooser
 from agentevo.agent.rollout import Occasion, play_all
 from agentevo.cycle import Cycle, News, Phase, gate, held_out, prepare, promote
 from agentevo.evaluation.evaluate import Arm
-from agentevo.refinement import filters
 from agentevo.refinement.distill import Draft, distill
 from agentevo.run import Run
+from agentevo.updating.data import Material
 from agentevo.updating.in_context import update_memory
-from agentevo.updating.in_weights import trainer
-from agentevo.updating.traces import training_set
+from agentevo.updating.in_weights import Place, update_weights
 
 if TYPE_CHECKING:
     from agentevo.memory import Snapshot
@@ -48,21 +48,25 @@ async def acquire(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     run, config = cycle.run, cycle.run.config
     choose = chooser(config.acquisition.tasks)
     tasks = choose(cycle.benchmark, config.acquisition.n_tasks_per_level, generation, config.levels)
+    n_samples = config.acquisition.n_samples
     done = {
-        key.task_id
+        (key.task_id, key.arm)
         for key in run.ledger.finished(run.id, generation=generation, purpose="acquisition")
         if key.attempt == 0  # written last
     }
-    missing = [task for task in tasks if task.id not in done]
-    await prepare(cycle, missing)
-    phase = Phase(cycle, generation, "acquisition", len(tasks), len(done))
-    if missing:
-        player = run.player(state["incumbent"], learning=True)
-        occasion = Occasion(generation, "acquisition", seed=config.seed)
-        async for attempts in play_all(
-            player, cycle.benchmark, missing, occasion, n_at_once=config.agent.n_at_once
-        ):
-            phase.record(attempts)
+    arms = ["", *(f"#{i}" for i in range(1, n_samples))]
+    missing = {arm: [task for task in tasks if (task.id, arm) not in done] for arm in arms}
+    wanted = {task.id for some in missing.values() for task in some}
+    await prepare(cycle, [task for task in tasks if task.id in wanted])
+    phase = Phase(cycle, generation, "acquisition", len(tasks) * n_samples, len(done))
+    for arm, some in missing.items():
+        if some:
+            player = run.player(state["incumbent"], learning=True)
+            occasion = Occasion(generation, "acquisition", arm, config.seed)
+            async for attempts in play_all(
+                player, cycle.benchmark, some, occasion, n_at_once=config.agent.n_at_once
+            ):
+                phase.record(attempts)
     phase.end()
     return {}
 
@@ -178,36 +182,30 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     plain = run.backbone()
     if plain.weights is None:
         raise ValueError(f"{plain.name} cannot be trained here")
-    episodes = list(run.ledger.episodes(run.id, purpose="acquisition"))
-    kept, taken = filters.apply(run.config.refinement.filters, episodes, held_out(cycle))
-    if settings.lessons == "strip" and run.config.memory.enabled:
-        # where lessons are taken out of the prompt, what had none teaches what is known already
-        told = [one for one in kept if one.lessons]
-        kept, taken = told, taken | {"told": len(kept) - len(told)}
-    data = training_set(
-        [one for one in kept if one.generation == generation],
-        [one for one in kept if one.generation < generation],
-        settings,
-        window=plain.window,
-        count=plain.count_tokens,
-        seed=run.config.seed + generation,
-    )
-    payload: dict[str, Any] = {"n_traces": data.n_traces, "n_replayed": data.n_replayed}
-    payload |= {"filtered": taken, "data_hash": data.data_hash, "adapter": ""}
-    if data.n_traces >= settings.min_traces:
-        name = f"{run.id}-g{generation}"
-        folder = run.adapter_folder(name)
-        if not folder.exists():
-            figures = await asyncio.to_thread(
-                trainer(settings.trainer), plain.weights, data, settings, folder,
-                window=plain.window, seed=run.config.seed, progress=phase.training,
+    incumbent = state["incumbent"].adapter
+    material = Material(
+        episodes=list(run.ledger.episodes(run.id, purpose="acquisition")),
+        generation=generation, settings=settings, window=plain.window, count=plain.count_tokens,
+        seed=run.config.seed + generation, held_out=held_out(cycle),
+        filters=run.config.refinement.filters, has_memory=run.config.memory.enabled,
+    )  # fmt: skip
+    place = Place(
+        plain.weights, run.adapter_folder(""), f"{run.id}-g{generation}", incumbent,
+        run.config.acquisition.temperature, lambda adapter: partial(run.answer, adapter),
+    )  # fmt: skip
+    made = await asyncio.to_thread(update_weights, material, place, phase.training)
+    for one in made:
+        if one.adapter:
+            folder = run.adapter_folder(one.adapter)
+            run.ledger.add_adapter(
+                run.id, generation, one.adapter, parents=one.parents,
+                path=str(folder.relative_to(run.folder)), data_hash=one.card.hash,
             )  # fmt: skip
-            payload |= figures
-        run.ledger.add_adapter(
-            run.id, generation, name, parents=(), path=str(folder.relative_to(run.folder)),
-            data_hash=data.data_hash,
-        )  # fmt: skip
-        payload |= {"adapter": name, "sha256": files.sha256_of(*files.all_in(folder))}
+    last = next((one for one in reversed(made) if one.adapter), made[-1])
+    payload = asdict(last.card) | last.figures | {"adapter": last.adapter}
+    payload["data_hash"] = last.card.hash
+    if last.adapter:
+        payload["sha256"] = files.sha256_of(*files.all_in(run.adapter_folder(last.adapter)))
     run.ledger.add_update(run.id, generation, "weights", payload)
     phase.end()
     return {}

@@ -38,6 +38,10 @@ class Step:
     """The reply as the model wrote it."""
     tool: str = ""
     """Name of the tool that gave the observation; empty: the environment did."""
+    reply_ids: tuple[int, ...] = ()
+    """The reply's tokens as they were sampled, its end included; empty: not recorded."""
+    reply_logprobs: tuple[float, ...] = ()
+    """Their log-probabilities by the model itself, at temperature 1; empty: not recorded."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +138,14 @@ class Trajectory:
         return cls(
             **{
                 **data,
-                "steps": tuple(Step(**step) for step in data["steps"]),
+                "steps": tuple(_step(step) for step in data["steps"]),
                 "recall": Recall.from_json(data["recall"]),
                 "lessons": tuple(data["lessons"]),
                 "reflections": tuple(data["reflections"]),
             }
         )
+
+
+def _step(data: dict[str, Any]) -> Step:
+    lists = ("reply_ids", "reply_logprobs")
+    return Step(**{**data, **{name: tuple(data.get(name, ())) for name in lists}})

@@ -274,7 +274,24 @@ class Run:
             ),
             temperature=self.config.acquisition.temperature if learning else 0.0,
             n_attempts=self.config.acquisition.n_attempts if learning else 1,
+            with_tokens=learning and self._needs_tokens(),
         )
+
+    def _needs_tokens(self) -> bool:
+        from agentevo.updating.in_weights import trainers
+
+        name = self.config.weights.trainer
+        return name != "none" and any(one.on_policy for one in trainers(name))
+
+    def answer(self, adapter: str, dialogues: Sequence[list[dict[str, str]]]) -> list[str]:
+        """Return what the backbone with an adapter says to dialogues, sampling."""
+        from agentevo.backbones.chat import answers
+
+        agent, temperature = self.config.agent, self.config.acquisition.temperature
+        return answers(
+            self.backbone(adapter), dialogues, temperature=temperature,
+            max_tokens=agent.max_reply_tokens, n_at_once=agent.n_at_once,
+        )  # fmt: skip
 
     def tasks(self, benchmark: Benchmark, split: Any, n_per_level: int) -> list[Task]:
         """Return held-out tasks, the same number of each level."""

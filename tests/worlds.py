@@ -132,7 +132,9 @@ class Scripted:
     window = 4000
     weights: Path | None = None
 
-    def chat(self, *, episode: str, temperature: float, max_tokens: int) -> ScriptedChat:
+    def chat(
+        self, *, episode: str, temperature: float, max_tokens: int, with_tokens: bool = False
+    ) -> ScriptedChat:
         return ScriptedChat(episode=episode, temperature=temperature)
 
     def count_tokens(self, text: str) -> int:

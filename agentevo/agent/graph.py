@@ -216,6 +216,8 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
         keep=keep,
         reply=text,
         tool=tool.name if tool is not None else "",
+        reply_ids=tuple(message.response_metadata.get("token_ids", ())),
+        reply_logprobs=tuple(message.response_metadata.get("token_logprobs", ())),
     )
     return {
         "observation": observation,

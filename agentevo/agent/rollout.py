@@ -44,6 +44,8 @@ class Player:
     limits: Limits = field(default_factory=Limits)
     temperature: float = 0.0
     n_attempts: int = 1
+    with_tokens: bool = False
+    """True: the tokens of each reply are recorded, as a policy gradient needs them."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,12 @@ async def play(
         environment = await asyncio.to_thread(benchmark.open, task)
 
         def chat(attempt: int) -> BaseChatModel:
+            more = {"with_tokens": True} if player.with_tokens else {}
             return player.backbone.chat(
                 episode=f"{name}#{attempt}",
                 temperature=player.temperature,
                 max_tokens=player.limits.max_reply_tokens,
+                **more,
             )
 
         episode = Episode(

@@ -25,13 +25,18 @@ class Backbone(Protocol):
     weights: Path | None
     """Folder of the weights that training starts from; None: not trainable here."""
 
-    def chat(self, *, episode: str, temperature: float, max_tokens: int) -> BaseChatModel:
+    def chat(
+        self, *, episode: str, temperature: float, max_tokens: int, with_tokens: bool = False
+    ) -> BaseChatModel:
         """Return a chat model for one episode.
 
         Args:
             episode: names the episode; with a temperature above 0 it fixes the sampling.
             temperature: 0 for the likeliest reply.
             max_tokens: most tokens of one reply.
+            with_tokens: True: each reply's `response_metadata` has its tokens as `token_ids`, the
+                end included, and their log-probabilities at temperature 1 as `token_logprobs`.
+                Asked only of what has `weights`.
         """
         ...
 

@@ -43,6 +43,9 @@ class Reply:
     """Prompt tokens that were not read again."""
     finished: bool
     """False: cut at the most tokens allowed, or where it ran in a circle."""
+    logprobs: list[float]
+    """Log-probability of each token at temperature 1, that of the end included where it is
+    reached; empty: not asked for."""
 
 
 @dataclass
@@ -54,7 +57,9 @@ class Request:
     max_tokens: int
     temperature: float
     seed: str
+    with_logprobs: bool = False
     future: Future[Reply] = field(default_factory=Future)
+    logprobs: list[float] = field(default_factory=list)
     out: list[int] = field(default_factory=list)
     n_cached: int = 0
     slot: int = -1
@@ -109,8 +114,9 @@ class Batchers:
         self._loops = [Batcher(model, end, n_positions, each, n_threads) for _ in range(n_loops)]
 
     def submit(
-        self, ids: Sequence[int], *, session: str, max_tokens: int, temperature: float, seed: str
-    ) -> Future[Reply]:
+        self, ids: Sequence[int], *, session: str, max_tokens: int, temperature: float, seed: str,
+        with_logprobs: bool = False,
+    ) -> Future[Reply]:  # fmt: skip
         """Queue a prompt where its dialogue is known, or where least is to be done.
 
         A dialogue moves to another loop, which reads it anew, where its own has half as much
@@ -124,7 +130,8 @@ class Batchers:
         if own.load() > 1.5 * best.load() + 0.5:
             own.forget(session)
             own = best
-        return own.submit(Request(session, list(ids), max_tokens, temperature, seed))
+        request = Request(session, list(ids), max_tokens, temperature, seed, with_logprobs)
+        return own.submit(request)
 
     def close(self) -> None:
         """End the loops; requests that still run are cancelled."""
@@ -307,19 +314,22 @@ class Batcher:
             scores: for the next token and for that after each guess, of shape (n_vocab,).
             guesses: one fewer than `scores`.
         """
-        for score, guess in zip(scores, [*guesses, None], strict=True):
+        for raw, guess in zip(scores, [*guesses, None], strict=True):
+            score = raw
             if request.generator is not None:
                 noise = torch.rand(score.shape, generator=request.generator)
                 score = score / request.temperature
                 score = score - torch.log(-torch.log(noise.clamp(1e-9, 1 - 1e-7)))
             token = int(score.argmax())
+            if request.with_logprobs:
+                request.logprobs.append(float(raw[token] - raw.logsumexp(0)))
             if token != self._end:
                 request.out.append(token)
                 request.drafts.append(token)
             full = len(request.ids) + len(request.out) >= self._cache.n_positions
             full = full or len(request.out) >= request.max_tokens or in_a_circle(request.out)
             if token == self._end or full:
-                return Reply(request.out, request.n_cached, token == self._end)
+                return Reply(request.out, request.n_cached, token == self._end, request.logprobs)
             if token != guess:
                 break
             self._held[request.slot].append(token)  # it was read already, as a guess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -12,6 +12,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
+
+from agentevo.backbones.backbone import Backbone
 
 
 class EpisodeChat(BaseChatModel):
@@ -23,6 +25,7 @@ class EpisodeChat(BaseChatModel):
     episode: str
     temperature: float
     max_tokens: int
+    with_tokens: bool = False
 
     @property
     def _llm_type(self) -> str:
@@ -57,3 +60,21 @@ class EpisodeChat(BaseChatModel):
 
 def _result(message: AIMessage) -> ChatResult:
     return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def answers(
+    backbone: Backbone,
+    dialogues: Sequence[Sequence[dict[str, str]]],
+    *,
+    temperature: float,
+    max_tokens: int,
+    n_at_once: int,
+) -> list[str]:
+    """Return what a backbone says to dialogues, each with `role` and `content` a message."""
+
+    def one(i: int) -> str:
+        chat = backbone.chat(episode=f"answer {i}", temperature=temperature, max_tokens=max_tokens)
+        return str(chat.invoke([(m["role"], m["content"]) for m in dialogues[i]]).text)
+
+    with ThreadPoolExecutor(n_at_once) as pool:
+        return list(pool.map(one, range(len(dialogues))))

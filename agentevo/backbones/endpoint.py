@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -42,6 +43,8 @@ class EndpointChat(EpisodeChat):
             "max_tokens": self.max_tokens,
             "seed": int.from_bytes(name[:4], "little") >> 1,
         }
+        if self.with_tokens:
+            sampling |= self.backbone.asks_for_tokens
         return self.backbone.submit(messages, sampling), lambda reply: reply
 
 
@@ -84,6 +87,8 @@ class Endpoint:
 
     weights: Path | None = None
     adapter = ""
+    asks_for_tokens: Mapping[str, Any] = MappingProxyType({})
+    """Fields of the model by which it tells tokens and their log-probabilities."""
 
     def __init__(
         self,
@@ -106,11 +111,14 @@ class Endpoint:
         self._lock = threading.Lock()
         self._n_asked, self._is_closed = 0, False
 
-    def chat(self, *, episode: str, temperature: float, max_tokens: int) -> EndpointChat:
+    def chat(
+        self, *, episode: str, temperature: float, max_tokens: int, with_tokens: bool = False
+    ) -> EndpointChat:
         """Return a chat model for one episode."""
         return EndpointChat(
-            backbone=self, episode=episode, temperature=temperature, max_tokens=max_tokens
-        )
+            backbone=self, episode=episode, temperature=temperature, max_tokens=max_tokens,
+            with_tokens=with_tokens,
+        )  # fmt: skip
 
     def count_tokens(self, text: str) -> int:
         """Return about how many tokens a text has, rather too many: no tokenizer is at hand."""

@@ -30,10 +30,13 @@ class LocalChat(EpisodeChat):
             max_tokens=self.max_tokens,
             temperature=self.temperature,
             seed=f"{self.episode}/{len(messages)}/{len(ids)}",
+            with_logprobs=self.with_tokens,
         )
         return future, lambda reply: self._message(ids, reply)
 
     def _message(self, ids: list[int], reply: Any) -> AIMessage:
+        end = [self.backbone.tokenizer.eos_token_id] if reply.finished else []
+        tokens = {"token_ids": [*reply.ids, *end], "token_logprobs": reply.logprobs}
         return AIMessage(
             content=self.backbone.tokenizer.decode(reply.ids),
             usage_metadata={
@@ -46,6 +49,7 @@ class LocalChat(EpisodeChat):
                 "model_name": self.backbone.name,
                 "adapter": self.backbone.adapter,
                 "finish_reason": "stop" if reply.finished else "length",
+                **(tokens if self.with_tokens else {}),
             },
         )
 
@@ -112,11 +116,14 @@ class Local:
         self.batchers = Batchers(model, self.tokenizer.eos_token_id, self.window, n_slots)
         self._count = lru_cache(maxsize=20_000)(self._count_tokens)
 
-    def chat(self, *, episode: str, temperature: float, max_tokens: int) -> LocalChat:
+    def chat(
+        self, *, episode: str, temperature: float, max_tokens: int, with_tokens: bool = False
+    ) -> LocalChat:
         """Return a chat model for one episode."""
         return LocalChat(
-            backbone=self, episode=episode, temperature=temperature, max_tokens=max_tokens
-        )
+            backbone=self, episode=episode, temperature=temperature, max_tokens=max_tokens,
+            with_tokens=with_tokens,
+        )  # fmt: skip
 
     def encode(self, messages: Sequence[BaseMessage]) -> list[int]:
         """Return the token ids of a dialogue, up to where the reply begins.

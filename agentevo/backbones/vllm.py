@@ -6,6 +6,7 @@ from contextlib import suppress
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -36,6 +37,10 @@ class VLLM(Endpoint):
     Raises:
         BackboneError: nobody answers there, or it serves no such model.
     """
+
+    asks_for_tokens = MappingProxyType(
+        {"logprobs": True, "extra_body": {"return_tokens_as_token_ids": True}}
+    )
 
     def __init__(
         self,
@@ -125,6 +130,12 @@ class VLLM(Endpoint):
         served = reply.response_metadata.get("model_name")
         if served != self.model:
             raise BackboneError(f"{served!r} served a request to {self.model!r} at {self.url}")
+        told = reply.response_metadata.pop("logprobs", None)
+        if told and (content := told.get("content")):
+            reply.response_metadata |= {
+                "token_ids": [int(one["token"].removeprefix("token_id:")) for one in content],
+                "token_logprobs": [float(one["logprob"]) for one in content],
+            }
         return super().checked(reply)
 
     def _end(self) -> None:

@@ -1,168 +1,196 @@
-"""Updating in weights: fine-tuning on traces, as a strategy behind one small protocol.
+"""Updating in weights: ways of training by name, alone or several one after the other.
 
-A trainer writes a folder that PEFT or transformers load, and nothing else.
+A trainer says what it learns from and what it minimises; replay, rehearsal, anchoring, running
+means and averaging go with any of them.
 """
 
 from __future__ import annotations
 
-import gc
 import json
-import logging
-import warnings
-from collections.abc import Callable
-from dataclasses import asdict
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
 
-from agentevo.config import WeightSettings
 from agentevo.strategies import find
-from agentevo.updating.traces import Dialogue, TrainingSet
-
-TrainProgress = Callable[[int, int, float], None]
-"""Called with (step, steps in all, loss)."""
-
-
-WARMUP = 0.1  # share of the steps over which the learning rate rises
-
-
-class Trainer(Protocol):
-    """Trains an adapter."""
-
-    def __call__(
-        self,
-        weights: Path,
-        data: TrainingSet,
-        settings: WeightSettings,
-        out: Path,
-        *,
-        window: int,
-        seed: int,
-        progress: TrainProgress,
-    ) -> dict[str, float]:
-        """Train from the plain weights into the folder `out`.
-
-        Returns:
-            Figures to be recorded, the final loss among them.
-        """
-        ...
+from agentevo.updating import objectives
+from agentevo.updating.data import (
+    Answer,
+    Builder,
+    Material,
+    imitated,
+    preferred,
+    reinforced,
+    with_rehearsal,
+    with_replay,
+)
+from agentevo.updating.objectives import Objective
+from agentevo.updating.traces import Card, TrainingSet
+from agentevo.updating.training import CARD, Job, TrainProgress, train
 
 
-def sft(
-    weights: Path,
-    data: TrainingSet,
-    settings: WeightSettings,
-    out: Path,
-    *,
-    window: int,
-    seed: int,
-    progress: TrainProgress,
-) -> dict[str, float]:
-    """Supervised fine-tuning on the replies, by TRL; LoRA by PEFT, or all weights.
+@dataclass(frozen=True)
+class Trainer:
+    """A way of training."""
 
-    Adapters are always trained from the plain weights: what earlier generations learned comes
-    back by the replayed traces, and no chain of adapters has to be kept.
+    build: Builder
+    """Makes the training set."""
+    objective: Objective
+    """What is minimised."""
+    from_plain: bool = False
+    """True: each training starts from the plain weights, and what earlier ones taught comes back by
+    replay. False: it goes on from the adapter in force."""
+    needs_before: bool = True
+    """Whether the objective looks at the log-probabilities before the training."""
+    needs_samples: bool = False
+    """Whether it compares episodes at the same task."""
+    on_policy: bool = False
+    """Whether probabilities count as they were when the episodes were sampled."""
+
+
+STRATEGIES: dict[str, Trainer] = {
+    "sft": Trainer(imitated, objectives.likelihood, from_plain=True, needs_before=False),
+    "dpo": Trainer(preferred, objectives.preference, needs_samples=True),
+    "grpo": Trainer(reinforced, objectives.policy, needs_samples=True, on_policy=True),
+}
+
+
+def trainers(name: str) -> list[Trainer]:
+    """Return the trainers that a name lists, such as `sft` or `sft+dpo`, in their order.
+
+    Raises:
+        ConfigError: there is no such trainer.
     """
-    import torch
-    from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import (
-        AutoModelForCausalLM,
-        AutoTokenizer,
-        PrinterCallback,
-        TrainerCallback,
-        set_seed,
-    )
-    from trl import SFTConfig, SFTTrainer
+    parts = [name] if ".py:" in name else name.split("+")
+    return [find("weights.trainer", part, STRATEGIES) for part in parts]
 
-    from agentevo.backbones.batching import n_cores
-    from agentevo.updating.packing import collate, pack
 
-    set_seed(seed)
-    torch.set_num_threads(n_cores())  # a backbone may have set it to one
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+def training_set(trainer: Trainer, material: Material) -> TrainingSet:
+    """Return what a trainer learns from, with what keeps it from forgetting."""
+    data = trainer.build(material)
+    if trainer.build is not imitated and material.settings.replay_share and data.examples:
+        data = with_replay(data, material)
+    return data
 
-    class Tell(TrainerCallback):  # type: ignore[misc]
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            if logs and "loss" in logs:
-                progress(state.global_step, state.max_steps, float(logs["loss"]))
 
-    tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(
-        weights, dtype=torch.float32, local_files_only=True
-    )
-    row_length = max(window, settings.tokens_per_step // 4)
-    rows = pack([_encoded(tokenizer, one) for one in data.dialogues], row_length)
-    n_tokens = sum(len(row.input_ids) for row in rows)
-    n_rows = max(1, round(settings.tokens_per_step * len(rows) / n_tokens))
-    has_cuda = torch.cuda.is_available()
-    config = SFTConfig(
-        output_dir=str(out.parent / f"{out.name}.work"),
-        per_device_train_batch_size=1,
-        gradient_accumulation_steps=min(n_rows, len(rows)),
-        num_train_epochs=settings.n_epochs,
-        learning_rate=settings.lr,
-        lr_scheduler_type="cosine",
-        warmup_steps=WARMUP,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        remove_unused_columns=False,
-        bf16=has_cuda or bool(torch.backends.mkldnn.is_available()),  # type: ignore[no-untyped-call]
-        use_cpu=not has_cuda,
-        gradient_checkpointing=False,
-        logging_steps=1,
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-        dataloader_pin_memory=has_cuda,
-        seed=seed,
-        data_seed=seed,
-    )
-    lora = LoraConfig(
-        r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        trainer = SFTTrainer(
-            model=model,
-            args=config,
-            train_dataset=Dataset.from_list([asdict(row) for row in rows]),
-            data_collator=collate,
-            processing_class=tokenizer,
-            peft_config=lora if settings.mode == "lora" else None,
-            callbacks=[Tell()],
-        )
-        trainer.remove_callback(PrinterCallback)  # it prints on stdout
-        result = trainer.train()
-    partial = out.parent / f"{out.name}.new"
-    trainer.model.save_pretrained(partial)
-    (partial / "data.json").write_text(
-        json.dumps({"hash": data.data_hash, "n_traces": data.n_traces})
-    )
-    partial.rename(out)
-    figures = {
-        "loss": float(result.training_loss),
-        "n_steps": float(result.global_step),
-        "n_tokens": n_tokens * settings.n_epochs,
-    }
-    del trainer, model
-    gc.collect()
+@dataclass(frozen=True)
+class Made:
+    """What one trainer of an update came to."""
+
+    adapter: str
+    """Empty: there was too little to train on."""
+    parents: tuple[str, ...]
+    card: Card
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an update of the weights takes place."""
+
+    weights: Path
+    """Folder of the plain model."""
+    adapters: Path
+    """Folder of all adapters of the run."""
+    name: str
+    """Of the adapter that is to be made."""
+    incumbent: str
+    """Name of the adapter in force; empty: the plain weights are."""
+    temperature: float
+    """At which the episodes were sampled."""
+    answer: Callable[[str], Answer]
+    """By name of an adapter: what asks the model with it."""
+
+
+def update_weights(material: Material, place: Place, progress: TrainProgress) -> list[Made]:
+    """Train by all trainers of the settings, each from where the one before it ended.
+
+    The last one's adapter has the update's name; those before it have the trainer's name added.
+    What is there already from a run that was cut short is not trained again.
+
+    Args:
+        material: what may be learned from.
+        place: from what, and where to.
+        progress: told of each step.
+    """
+    settings, found = material.settings, list[Made]()
+    parts = [settings.trainer] if ".py:" in settings.trainer else settings.trainer.split("+")
+    for i, part in enumerate(parts):
+        (way,) = trainers(part)
+        came = found[-1].adapter if found and found[-1].adapter else place.incumbent
+        start = "" if way.from_plain else came
+        name = place.name if i == len(parts) - 1 else f"{place.name}-{part}"
+        data = training_set(way, replace(material, answer=place.answer(start)))
+        if data.card.n_traces < settings.min_traces or not data.examples:
+            found.append(Made("", (), data.card, {}))
+            continue
+        job = Job(
+            place.weights, place.adapters / start if start else None, data, settings,
+            place.adapters / name, material.window, material.seed,
+            place.temperature if way.on_policy else 1.0,
+        )  # fmt: skip
+        figures = tune(part, job, progress)
+        card = Card(**json.loads((job.out / CARD).read_text())["data"])
+        found.append(Made(name, (start,) if start else (), card, figures))
+    return found
+
+
+def with_made_up(data: TrainingSet, job: Job) -> TrainingSet:
+    """Add the share of dialogues that the plain model makes up itself."""
+    from agentevo.updating.rehearsal import made_up
+
+    share = job.settings.rehearse_share
+    n = round(data.card.n_turns * share / (1 - share))
+    shown = [call.dialogue for one in data.examples for call in one.calls[:1]]
+    return with_rehearsal(data, made_up(job.weights, shown, n, window=job.window, seed=job.seed))
+
+
+def tune(name: str, job: Job, progress: TrainProgress) -> dict[str, float]:
+    """Train by one trainer; return figures to be recorded.
+
+    Where several trainings are averaged, each has a seed of its own (WARM, Ramé et al. 2024, arXiv
+    2401.12187; of reward models there, of policies here). Where only a part of the way is wanted,
+    the result lies between the plain weights and the trained ones (Wortsman et al. 2022, Robust
+    fine-tuning of zero-shot models, arXiv 2109.01903).
+
+    Args:
+        name: of one trainer.
+        job: what is trained from what.
+        progress: told of each step.
+    """
+    from agentevo.updating.launch import run_apart
+
+    settings = job.settings
+    if settings.rehearse_share:
+        job = replace(job, data=with_made_up(job.data, job))
+    if settings.n_averaged == 1 and settings.keep_share == 1:
+        outs = [job]
+    else:
+        outs = [
+            replace(job, seed=job.seed + i, out=job.out.parent / f"{job.out.name}.{i}")
+            for i in range(settings.n_averaged)
+        ]
+    figures: dict[str, float] = {}
+    for one in outs:
+        if not one.out.exists():
+            if settings.launch:
+                run_apart(name, one, progress)
+            else:
+                way = trainers(name)[0]
+                train(one, way.objective, progress, needs_before=way.needs_before)
+        figures = json.loads((one.out / CARD).read_text())["figures"]
+    if outs != [job]:
+        _average(job, outs)
     return figures
 
 
-def _encoded(tokenizer: Any, dialogue: Dialogue) -> tuple[list[int], int]:
-    """Return a dialogue's token ids, and how many of them come before the last reply."""
-    ids, prompt = (
-        tokenizer.apply_chat_template(
-            part, tokenize=True, return_dict=True, add_generation_prompt=is_prompt
-        )["input_ids"]
-        for part, is_prompt in ((dialogue, False), (dialogue[:-1], True))
-    )
-    return ids, len(prompt)
+def _average(job: Job, outs: Sequence[Job]) -> None:
+    """Make one adapter of several trainings, or of a part of the way."""
+    from agentevo.updating.merging import difference, merged, save
 
-
-STRATEGIES: dict[str, Trainer] = {"sft": sft}
-
-
-def trainer(name: str) -> Trainer:
-    """Return a trainer by name."""
-    return find("weights.trainer", name, STRATEGIES)
+    some = [difference(one.out, job.weights) for one in outs]
+    share = job.settings.keep_share / len(some)
+    made = merged(some, [share] * len(some))
+    save(made, outs[0].out, job.weights, job.out)
+    for one in outs:
+        shutil.rmtree(one.out)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from agentevo.config import WeightSettings
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
 from agentevo.experience import Trajectory
@@ -16,14 +15,22 @@ from agentevo.experience import Trajectory
 Dialogue = list[dict[str, str]]
 """Messages with `role` and `content`, as chat templates take them; the last is to be learned."""
 
+Count = Callable[[str], int]
+"""Counts a message's tokens."""
 
-def dialogues(
-    trajectory: Trajectory,
-    *,
-    with_lessons: bool,
-    window: int,
-    count: Callable[[str], int],
-) -> list[Dialogue]:
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the model: what it read, and what it said."""
+
+    dialogue: Dialogue
+    reply_ids: tuple[int, ...] = ()
+    """The reply's tokens as they were sampled; empty: not recorded, its text is tokenized."""
+
+
+def calls_of(
+    trajectory: Trajectory, *, with_lessons: bool, window: int, count: Count
+) -> list[Call]:
     """Return the calls of a trajectory: what the model read each time, and what it said.
 
     Args:
@@ -41,9 +48,9 @@ def dialogues(
     system = trajectory.system or prompts.ACT_SYSTEM
     head = count(system) + count(first)
     turns = [Turn(s.reply, s.observation, s.keep) for s in trajectory.steps]
-    found: list[Dialogue] = []
+    found: list[Call] = []
     start = 0
-    for i, turn in enumerate(turns):
+    for i, (turn, step) in enumerate(zip(turns, trajectory.steps, strict=True)):
         budget = window - count(turn.reply)
         start = first_shown(turns[:i], start, head=head, budget=budget, count=count)
         dialogue = [
@@ -55,73 +62,87 @@ def dialogues(
                 {"role": "assistant", "content": old.reply},
                 {"role": "user", "content": old.observation},
             ]
-        found.append([*dialogue, {"role": "assistant", "content": turn.reply}])
+        dialogue.append({"role": "assistant", "content": turn.reply})
+        found.append(Call(dialogue, step.reply_ids))
     return found
+
+
+@dataclass(frozen=True)
+class Example:
+    """Calls that stand together in the loss: those of an episode, or one alone."""
+
+    calls: tuple[Call, ...]
+    weight: float = 1.0
+    """Of each of its tokens: an advantage, where one is known."""
+    pair: int = -1
+    """Number of its pair; -1: it stands alone."""
+    side: int = 0
+    """1: the better of its pair, -1: the worse, 0: it stands alone."""
+    group: str = ""
+    """The task that it is of."""
+    trace: str = ""
+    """Id of the trajectory that it is; empty: it is none."""
+    is_imitated: bool = False
+    """True: its likelihood is raised, whatever the objective is for the others: it is replayed, or
+    rehearsed, so that nothing is forgotten."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What an adapter was trained on, in numbers."""
+
+    n_traces: int = 0
+    n_replayed: int = 0
+    """Traces that come from earlier generations."""
+    n_rehearsed: int = 0
+    """Dialogues that the model made up itself, so as not to forget."""
+    n_turns: int = 0
+    n_pairs: int = 0
+    by_level: dict[str, int] = field(default_factory=dict)
+    by_generation: dict[str, int] = field(default_factory=dict)
+    by_adapter: dict[str, int] = field(default_factory=dict)
+    """Traces by the weights that played them; `plain`: those without an adapter."""
+    pass_rates: dict[str, float] = field(default_factory=dict)
+    """Share of successes in the generation's episodes, by level, before anything was left out."""
+    filtered: dict[str, int] = field(default_factory=dict)
+    """Traces that each filter took out."""
+    hash: str = ""
+    """Of all that is learned from."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready form."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """What an adapter is trained on."""
 
-    dialogues: list[Dialogue]
-    n_traces: int
-    n_replayed: int
-    """Traces that come from earlier generations."""
-    data_hash: str
+    examples: tuple[Example, ...]
+    card: Card
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready form."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrainingSet:
+        """Read what `to_json` made."""
+        examples = tuple(
+            Example(
+                **{
+                    **one,
+                    "calls": tuple(
+                        Call(call["dialogue"], tuple(call["reply_ids"])) for call in one["calls"]
+                    ),
+                }
+            )
+            for one in data["examples"]
+        )
+        return cls(examples, Card(**data["card"]))
 
 
-def training_set(
-    fresh: Sequence[Trajectory],
-    earlier: Sequence[Trajectory],
-    settings: WeightSettings,
-    *,
-    window: int,
-    count: Callable[[str], int],
-    seed: int,
-) -> TrainingSet:
-    """Choose traces, balanced over the levels, with a share of earlier successes (replay).
-
-    Their turns stay in order, since those of one trace share what they read; there are as many as
-    the settings allow.
-
-    Args:
-        fresh: refined trajectories of this generation.
-        earlier: those of earlier generations.
-        settings: how many, and whether lessons stay in.
-        window: tokens that a dialogue may have.
-        count: counts a message's tokens.
-        seed: draws among equals.
-    """
-    rng = random.Random(seed)
-    n_old = min(len(earlier), int(settings.replay_share * settings.max_traces))
-    n_new = min(len(fresh), settings.max_traces - n_old)
-    n_old = min(len(earlier), settings.max_traces - n_new)
-    chosen = [*_balanced(fresh, n_new, rng), *_balanced(earlier, n_old, rng)]
-    rng.shuffle(chosen)
-    rows: list[Dialogue] = []
-    taken: list[Trajectory] = []
-    for one in chosen:
-        calls = dialogues(one, with_lessons=settings.lessons == "keep", window=window, count=count)
-        if taken and len(rows) + len(calls) > settings.max_turns:
-            continue  # a shorter one may still fit
-        rows += calls
-        taken.append(one)
-    old = {one.id for one in earlier}
-    n_replayed = sum(one.id in old for one in taken)
-    digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
-    return TrainingSet(rows, len(taken), n_replayed, digest)
-
-
-def _balanced(trajectories: Sequence[Trajectory], n: int, rng: random.Random) -> list[Trajectory]:
-    """Draw up to `n`, level by level in turn."""
-    by_level: dict[int, list[Trajectory]] = {}
-    for one in sorted(trajectories, key=lambda one: one.id):
-        by_level.setdefault(one.difficulty, []).append(one)
-    for level in by_level.values():
-        rng.shuffle(level)
-    drawn: list[Trajectory] = []
-    while len(drawn) < n and any(by_level.values()):
-        for difficulty in sorted(by_level):
-            if by_level[difficulty] and len(drawn) < n:
-                drawn.append(by_level[difficulty].pop())
-    return drawn
+def hash_of(examples: Sequence[Example]) -> str:
+    """Return a hash of all that is learned from."""
+    text = json.dumps([asdict(one) for one in examples], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

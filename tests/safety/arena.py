@@ -93,7 +93,9 @@ class Gullible(ScriptedChat):
 class GullibleBackbone(Scripted):
     """A backbone of the gullible model."""
 
-    def chat(self, *, episode: str, temperature: float, max_tokens: int) -> Gullible:
+    def chat(
+        self, *, episode: str, temperature: float, max_tokens: int, with_tokens: bool = False
+    ) -> Gullible:
         return Gullible(episode=episode, temperature=temperature)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from agentevo.updating.packing import IGNORED, collate, pack
+from agentevo.updating.packing import IGNORED, Encoded, collate, pack
 
 DIALOGUES = [
     ([5, 6, 7, 8, 20, 21, 9], 4),
@@ -20,9 +20,11 @@ DIALOGUES = [
     ([50, 51, 52, 53, 9], 2),
 ]
 
+UNITS = [[Encoded(ids, n_prompt)] for ids, n_prompt in DIALOGUES]
+
 
 def test_what_dialogues_share_stands_in_a_row_once_and_each_reply_is_learned_once() -> None:
-    (row,) = pack(DIALOGUES, 100)
+    (row,) = pack(UNITS, 100)
     assert len(row.input_ids) == 7 + (9 - 5) + (9 - 6) + (7 - 3) + 5
     for (ids, n_prompt), path, first in zip(DIALOGUES, row.paths, row.firsts, strict=True):
         assert [row.input_ids[at] for at in path] == ids
@@ -35,8 +37,8 @@ def test_what_dialogues_share_stands_in_a_row_once_and_each_reply_is_learned_onc
 
 
 def test_rows_hold_no_more_tokens_than_asked_but_for_a_longer_dialogue() -> None:
-    assert [len(row.paths) for row in pack(DIALOGUES, 12)] == [2, 1, 2]
-    assert [len(row.paths) for row in pack(DIALOGUES, 3)] == [1] * 5
+    assert [len(row.paths) for row in pack(UNITS, 12)] == [2, 1, 2]
+    assert [len(row.paths) for row in pack(UNITS, 3)] == [1] * 5
     assert pack([], 10) == []
 
 
@@ -45,7 +47,7 @@ def test_a_packed_reply_has_the_loss_that_it_has_by_itself(tiny_model: Path, n_t
     from transformers import AutoModelForCausalLM
 
     model: Any = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32).eval()
-    alone = [pack([one], 100)[0] for one in DIALOGUES]
+    alone = [pack([unit], 100)[0] for unit in UNITS]
 
     def losses(rows: list[Any]) -> float:
         batch = collate([asdict(row) for row in rows])
@@ -66,4 +68,14 @@ def test_a_packed_reply_has_the_loss_that_it_has_by_itself(tiny_model: Path, n_t
         for at in range(n_prompt, len(ids)):
             expected -= float(scores[at - 1, ids[at]])
     assert losses(alone) == pytest.approx(expected, rel=1e-4)
-    assert losses(pack(DIALOGUES, n_tokens)) == pytest.approx(expected, rel=1e-4)
+    assert losses(pack(UNITS, n_tokens)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_pair_has_a_row_for_itself() -> None:
+    pair = [Encoded(ids, n, side=side) for (ids, n), side in zip(DIALOGUES, (1, -1), strict=False)]
+    rows = pack([UNITS[0], pair, UNITS[1], UNITS[2]], 100)
+    assert [len(row.paths) for row in rows] == [1, 2, 2]
+    labels = [(side, label) for side, label in zip(rows[1].sides, rows[1].labels, strict=True)]
+    assert [one for one in labels if one[1] != IGNORED] == [
+        (1, 20), (1, 21), (1, 9), (-1, 31), (-1, 32), (-1, 9),
+    ]  # fmt: skip

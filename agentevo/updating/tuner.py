@@ -1,0 +1,164 @@
+"""The training loop's step: a row's log-probabilities, the objective, and the anchor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from peft import LoraConfig, PeftModel
+from transformers import AutoModelForCausalLM
+from trl import SFTTrainer
+
+from agentevo.updating.objectives import Objective, Tokens, divergence
+from agentevo.updating.packing import IGNORED
+
+if TYPE_CHECKING:
+    from agentevo.updating.training import Job, TrainProgress
+
+
+class Tuner(SFTTrainer):  # type: ignore[misc]
+    """TRL's trainer with an objective of ours, over rows of packed dialogues, one at a time."""
+
+    def aimed(self, objective: Objective, job: Job) -> Self:
+        """Set what is minimised; return the trainer itself."""
+        self._objective, self._settings, self._temperature = (
+            objective,
+            job.settings,
+            job.temperature,
+        )
+        self.model_accepts_loss_kwargs = True  # how many items a step has is told to us
+        self.loss_is_scaled_for_ga = True  # and heeded
+        self._plain = None
+        if job.settings.anchor and not isinstance(self.model, PeftModel):
+            plain = AutoModelForCausalLM.from_pretrained(
+                job.weights, dtype=torch.float32, local_files_only=True
+            )
+            self._plain = plain.to(self.model.device).eval().requires_grad_(False)
+        return self
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Return a row's share of the loss of a step."""
+        tokens, logits, places, imitated = self._tokens(model, inputs)
+        if num_items_in_batch is None:
+            n_rows, over_tokens = 1, 1 / max(1, len(tokens.logp))
+        else:  # the items of all devices; the loss is averaged over these afterwards
+            n_rows = self.current_gradient_accumulation_steps
+            over_tokens = self.accelerator.num_processes / num_items_in_batch
+        loss = logits.sum() * 0.0  # a row without tokens of a kind has a gradient, too
+        aimed = ~imitated
+        if bool(aimed.any()):
+            total, n_own = self._objective(_only(tokens, aimed), self._settings)
+            loss = loss + (total / n_rows if n_own is None else total * over_tokens)
+        if bool(imitated.any()):
+            total = -(tokens.weights * tokens.logp)[imitated].sum()
+            loss = loss + total * over_tokens
+        if self._settings.anchor:
+            with torch.no_grad(), self._reference(model) as plain:
+                reference = _logits(plain, inputs, places)
+            loss = loss + self._settings.anchor * divergence(reference, logits) * over_tokens
+        return (loss, None) if return_outputs else loss
+
+    def prediction_step(
+        self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None
+    ) -> tuple[torch.Tensor, None, None]:
+        """Return the loss of a row that is measured on only."""
+        inputs = self._prepare_inputs(inputs)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            loss = self.compute_loss(model, inputs)
+        return loss.detach(), None, None
+
+    def look_before(self, progress: TrainProgress) -> None:
+        """Note the log-probability of each label before the first step, in all rows."""
+        self.model.eval()
+        for name in ("train_dataset", "eval_dataset"):
+            rows = getattr(self, name)
+            if rows is None:
+                continue
+            noted: list[list[float]] = []
+            for row in rows:
+                inputs = self._prepare_inputs(self.data_collator([row]))
+                with torch.no_grad(), self.compute_loss_context_manager():
+                    tokens, _, places, _ = self._tokens(self.model, inputs)
+                before = [0.0] * len(row["input_ids"])
+                for place, logp in zip(places.tolist(), tokens.logp.tolist(), strict=True):
+                    before[place + 1] = logp
+                noted.append(before)
+            setattr(self, name, rows.remove_columns("before").add_column("before", noted))
+        self.model.train()
+
+    def _tokens(
+        self, model: Any, inputs: dict[str, torch.Tensor]
+    ) -> tuple[Tokens, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return a row's reply tokens, their logits, the places before them, and which to imitate.
+
+        Tensors of shape (n,), (n, n_vocab), (n,) and (n,).
+        """
+        labels = inputs["labels"][0]
+        places = (labels[1:] != IGNORED).nonzero()[:, 0]
+        logits = _logits(model, inputs, places)
+        ids = labels[places + 1]
+        scaled = logits.float() / self._temperature
+        logp = scaled.gather(1, ids[:, None])[:, 0] - scaled.logsumexp(-1)
+        own = {name: inputs[name][0][places + 1] for name in ("weights", "sides", "imitated")}
+        before = inputs["before"][0][places + 1] if "before" in inputs else logp.detach()
+        tokens = Tokens(logp, before, own["weights"].float(), own["sides"].float())
+        return tokens, logits, places, own["imitated"].bool()
+
+    @contextmanager
+    def _reference(self, model: Any) -> Iterator[Any]:
+        """Give the plain model."""
+        if self._plain is not None:
+            yield self._plain
+            return
+        inner = self.accelerator.unwrap_model(model)
+        with inner.disable_adapter():
+            yield inner
+
+
+def _logits(model: Any, inputs: dict[str, torch.Tensor], places: torch.Tensor) -> torch.Tensor:
+    """Return the logits at some places of a row, of shape (n, n_vocab)."""
+    read = {name: inputs[name] for name in ("input_ids", "attention_mask", "position_ids")}
+    logits: torch.Tensor = model(**read, use_cache=False, logits_to_keep=places).logits[0]
+    return logits
+
+
+def _only(tokens: Tokens, which: torch.Tensor) -> Tokens:
+    if bool(which.all()):
+        return tokens
+    return Tokens(*(one[which] for one in vars(tokens).values()))
+
+
+def starting_model(job: Job) -> tuple[Any, LoraConfig | None]:
+    """Return the model that a training starts from, and the LoRA to be put on it; None: none.
+
+    Raises:
+        TrainingError: it is to start from an adapter of the other kind.
+    """
+    from agentevo.updating.training import TrainingError
+
+    mode, start = job.settings.mode, job.start
+    is_lora = start is not None and (start / "adapter_config.json").is_file()
+    if start is not None and is_lora != (mode == "lora"):
+        raise TrainingError(
+            f"{start.name} has {'LoRA' if is_lora else 'full'} weights, and weights.mode={mode} "
+            "cannot go on from there"
+        )
+    source = start if start is not None and not is_lora else job.weights
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, local_files_only=True)
+    if mode == "full":
+        return model, None
+    if start is not None:
+        return PeftModel.from_pretrained(model, start, is_trainable=True), None
+    rank = job.settings.rank
+    lora = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return model, lora
