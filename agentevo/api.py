@@ -255,6 +255,31 @@ async def play_four_arms(run: Run, tell: Tell) -> dict[str, list[Trajectory]]:
     return dict(zip(arms, played, strict=True))
 
 
+async def adopt(run: Run, adapter: str, tell: Tell) -> str:
+    """Let an adapter of a run stand at the gate against the one in force; return the verdict.
+
+    Where it is promoted, it is in force. It is judged once: the verdict is kept.
+
+    Raises:
+        LedgerError: the run has no such adapter.
+    """
+    from agentevo.cycle import Cycle, gate
+    from agentevo.evaluation.evaluate import Arm
+
+    run.ledger.adapter(adapter)
+    old = run.incumbent()
+    new = Arm(old.memory_version, adapter)
+    if new == old:
+        return "promote"
+    n_closed = len(run.ledger.updates(run.id, kind="outcome"))
+    cycle = Cycle(run, run.benchmark(), tell)
+    kind = f"adoption of {adapter} for {old.name}"
+    verdict = await gate(cycle, n_closed, kind, old, new)
+    if verdict == "promote":
+        run.promote(n_closed, "weights", new)
+    return verdict
+
+
 def report_of(run: Run) -> Path:
     """Return where the report of a run is, or will be."""
     return run.folder / "report.html"

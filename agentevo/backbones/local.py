@@ -10,6 +10,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from agentevo.backbones.adapter import check_base
 from agentevo.backbones.backbone import BackboneError
 from agentevo.backbones.chat import EpisodeChat
 
@@ -86,6 +87,8 @@ class Local:
 
         from agentevo.backbones.batching import Batchers
 
+        if adapter_folder is not None:
+            check_base(adapter_folder, folder)
         self.name, self.adapter = name, adapter
         self.weights: Path | None = folder
         self._n_slots, self._max_window = n_slots, max_window
@@ -104,7 +107,7 @@ class Local:
                 source = adapter_folder  # type: ignore[assignment]
                 peft: Any = PeftModel.from_pretrained(model, adapter_folder)
                 model = peft.merge_and_unload()
-        except (OSError, ValueError, SafetensorError) as error:
+        except (OSError, ValueError, SafetensorError, RuntimeError) as error:
             raise BackboneError(f"{source} is no model that can be loaded: {error}") from error
         if self.tokenizer.chat_template is None:
             raise BackboneError(f"the tokenizer in {folder} has no chat template")

@@ -111,6 +111,28 @@ def load(name: str, *, n_slots: int = 32, settings: EndpointSettings | None = No
     raise BackboneError(f"there is no backbone {name!r}{hint(kind, known)}")
 
 
+def weights_of(name: str, settings: EndpointSettings | None = None) -> Path | None:
+    """Return the folder of a backbone's weights; None: they are not at hand.
+
+    Where the name tells it, nothing is loaded.
+
+    Raises:
+        BackboneError: there is no such backbone, or it cannot be loaded.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "seed":
+        from agentevo.backbones.seed.weights_file import checked_folder
+
+        return checked_folder()
+    if kind in ("local", "vllm") and (Path(rest) / "config.json").is_file():
+        return Path(rest)
+    backbone = load(name, n_slots=1, settings=settings)
+    try:
+        return backbone.weights
+    finally:
+        backbone.close()
+
+
 def _called(name: str, found: object, n_slots: int, settings: EndpointSettings) -> Backbone:
     """Return the backbone that a file gives: a chat model, or a function that returns one."""
     from langchain_core.language_models import BaseChatModel

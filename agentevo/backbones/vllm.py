@@ -12,6 +12,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 from openai import OpenAI, OpenAIError
 
+from agentevo.backbones.adapter import check_base
 from agentevo.backbones.backbone import BackboneError
 from agentevo.backbones.endpoint import Endpoint
 from agentevo.backbones.providers import api_key, openai_chat
@@ -108,6 +109,8 @@ class VLLM(Endpoint):
         other._begin(other._chat)
         other.adapter, other.model = ("", self._plain) if folder is None else (name, name)
         if folder is not None:
+            if self.weights is not None:
+                check_base(folder, self.weights)
             body = {"lora_name": name, "lora_path": str(folder.absolute())}
             try:
                 with self._control() as client:

@@ -11,6 +11,7 @@ import sys
 import typer
 
 from agentevo.cli import (
+    adapters,
     catalog,
     evaluate,
     evolve,
@@ -37,6 +38,7 @@ app.command("gate")(gate.gate)
 app.command("inspect")(inspect.inspect)
 app.add_typer(memory.app, name="memory")
 app.add_typer(runs.app, name="runs")
+app.add_typer(adapters.app, name="adapters")
 app.add_typer(catalog.benchmarks, name="benchmarks")
 app.add_typer(catalog.recipes, name="recipes")
 app.add_typer(catalog.backbones, name="backbones")

@@ -144,7 +144,7 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
     print("  ".join(f"{key}={settings[key]}" for key in
                     ("benchmark", "backbone", "recipe", "budget", "levels", "seed")))  # fmt: skip
     print(f"lessons: {', '.join(f'{n} {k}' for k, n in facts['lessons'].items()) or 'none'}")
-    print(f"in force: {_arm_text(facts['in_force'])}")
+    print(f"in force: {arm_text(facts['in_force'])}")
     if not facts["generations"] and not arms.rows:
         print("nothing is played yet")
         return
@@ -153,7 +153,7 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
         [
             [row["generation"], row["n_episodes"], output.percent(row["success"]),
              output.percent(row["score"]), row["n_new_lessons"], row["n_traces"],
-             _arm_text(row["outcome"]) if row["outcome"] else "(open)"]
+             arm_text(row["outcome"]) if row["outcome"] else "(open)"]
             for row in facts["generations"]
         ],
     )  # fmt: skip
@@ -162,7 +162,7 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
         [[v["generation"], v["kind"], v["verdict"], v["reason"]] for v in facts["verdicts"]],
     )
     if arms.rows:
-        title = "Test split" if pair == facts["in_force"] else f"Test split, {_arm_text(pair)}"
+        title = "Test split" if pair == facts["in_force"] else f"Test split, {arm_text(pair)}"
         output.print_arms(arms.rows, title)
     output.print_table(
         ["generation#", "phase", "prompt tokens#", "reply tokens#", "time#"],
@@ -174,7 +174,8 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
     )  # fmt: skip
 
 
-def _arm_text(outcome: dict[str, Any]) -> str:
+def arm_text(outcome: dict[str, Any]) -> str:
+    """Return a pair in words."""
     return f"memory {outcome['memory_version']}, {outcome['adapter'] or 'plain weights'}"
 
 
@@ -281,8 +282,8 @@ def rollback(
     if as_json:
         output.print_json({"in_force": new.pair, "was": old.pair})
     else:
-        now = f"in force: {_arm_text(new.pair)}"
-        print(f"{now}; it was: {_arm_text(old.pair)}" if new != old else f"{now}, as before")
+        now = f"in force: {arm_text(new.pair)}"
+        print(f"{now}; it was: {arm_text(old.pair)}" if new != old else f"{now}, as before")
 
 
 def arm_of(run: Run, generation: int) -> Arm:

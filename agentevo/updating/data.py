@@ -173,6 +173,19 @@ def _against_oneself(material: Material) -> TrainingSet:
     return TrainingSet(tuple(examples), card)
 
 
+def won(
+    episodes: Iterable[Trajectory], settings: WeightSettings, *, window: int, count: Count
+) -> TrainingSet:
+    """Return what was won among some episodes, one of each task: to measure weights by."""
+    best: dict[str, Trajectory] = {}
+    for one in episodes:
+        if one.success and one.task_id not in best:
+            best[one.task_id] = one
+    material = Material(tuple(best.values()), 0, settings, window, count, seed=0)
+    examples = tuple(material.example(one) for one in best.values())
+    return TrainingSet(examples, Card(n_traces=len(examples), hash=hash_of(examples)))
+
+
 def pass_rates(episodes: Iterable[Trajectory]) -> dict[str, float]:
     """Return the share of successes at each task."""
     won: dict[str, list[bool]] = {}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agentevo.backbones.adapter import CARD
 from agentevo.strategies import find
 from agentevo.updating import objectives
 from agentevo.updating.data import (
@@ -26,7 +27,7 @@ from agentevo.updating.data import (
 )
 from agentevo.updating.objectives import Objective
 from agentevo.updating.traces import Card, TrainingSet
-from agentevo.updating.training import CARD, Job, TrainProgress, train
+from agentevo.updating.training import Job, TrainProgress, train
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from agentevo.backbones.adapter import CARD
 from agentevo.config import WeightSettings
 from agentevo.updating import objectives
 from agentevo.updating.in_weights import tune
 from agentevo.updating.merging import difference
 from agentevo.updating.traces import Call, Example
 from agentevo.updating.training import (
-    CARD,
     Job,
     Pace,
     TrainingError,
