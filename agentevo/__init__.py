@@ -3,4 +3,8 @@
 Importing this imports nothing heavy.
 """
 
-__version__ = "0.1.0"
+from agentevo.api import aevolve, evolve
+from agentevo.solving import Agent, Answer
+from agentevo.version import __version__
+
+__all__ = ["Agent", "Answer", "__version__", "aevolve", "evolve"]

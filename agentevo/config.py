@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Budget = Literal["small", "medium", "large"]
+ToolCalls = Literal["auto", "native", "text"]
 
 
 class ConfigError(Exception):
@@ -46,6 +47,9 @@ class AgentSettings(Settings):
     """Episodes of an arm that are played side by side; two arms with the same weights may be."""
     tools: tuple[str, ...] = ()
     """Names of registered tools, or `file.py:name`."""
+    tool_calls: ToolCalls = "auto"
+    """`native`: tools are given to the model in its own form; `text`: it is told of them, and calls
+    them by `Action:`; `auto`: natively where the model, asked once, does so."""
 
 
 class AcquisitionSettings(Settings):
@@ -183,6 +187,10 @@ class EndpointSettings(Settings):
     """For how long a server that is busy, away or broken is asked again, with growing pauses."""
     window: int = Field(0, ge=0)
     """Tokens of prompt and reply together. 0: what the server says, or 8192."""
+    prompt_price: float = Field(0.0, ge=0)
+    """Of a million prompt tokens, in any currency: for the costs in reports. 0: none."""
+    reply_price: float = Field(0.0, ge=0)
+    """Of a million reply tokens."""
     vllm_python: str = ""
     """Of `vllm:MODEL`: the Python of the environment that has vLLM. Empty: this one."""
     vllm_arguments: tuple[str, ...] = ()

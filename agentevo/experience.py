@@ -21,6 +21,18 @@ Purpose = Literal["acquisition", "gate", "report", "evaluation", "gate-aa", "sol
 
 
 @dataclass(frozen=True)
+class ToolCall:
+    """A call of a tool in the model's own form, not as `Action:` text."""
+
+    id: str
+    """By which the model knows the result."""
+    name: str
+    arguments: str
+    """As JSON, or what the model wrote in its place."""
+    result: str
+
+
+@dataclass(frozen=True)
 class Step:
     """One call of the model: what it said, what it did, what came back."""
 
@@ -37,7 +49,10 @@ class Step:
     reply: str = ""
     """The reply as the model wrote it."""
     tool: str = ""
-    """Name of the tool that gave the observation; empty: the environment did."""
+    """Name of the tool that gave the observation, or of several, with spaces between; empty: the
+    environment did."""
+    calls: tuple[ToolCall, ...] = ()
+    """Calls in the model's own form; empty: none, or by `Action:` text."""
     reply_ids: tuple[int, ...] = ()
     """The reply's tokens as they were sampled, its end included; empty: not recorded."""
     reply_logprobs: tuple[float, ...] = ()
@@ -107,6 +122,8 @@ class Trajectory:
     """Notes from earlier attempts at the same task that stood in the prompt."""
     system: str = ""
     """The system prompt; empty: none was recorded."""
+    tools: tuple[dict[str, Any], ...] = ()
+    """Schemas of the tools that were given in the model's own form."""
     memory_version: int = 0
     adapter: str = ""
     """Name of the adapter that acted; empty: the plain backbone."""
@@ -139,6 +156,7 @@ class Trajectory:
             **{
                 **data,
                 "steps": tuple(_step(step) for step in data["steps"]),
+                "tools": tuple(data.get("tools", ())),
                 "recall": Recall.from_json(data["recall"]),
                 "lessons": tuple(data["lessons"]),
                 "reflections": tuple(data["reflections"]),
@@ -148,4 +166,5 @@ class Trajectory:
 
 def _step(data: dict[str, Any]) -> Step:
     lists = ("reply_ids", "reply_logprobs")
-    return Step(**{**data, **{name: tuple(data.get(name, ())) for name in lists}})
+    calls = tuple(ToolCall(**one) for one in data.get("calls", ()))
+    return Step(**{**data, **{name: tuple(data.get(name, ())) for name in lists}, "calls": calls})

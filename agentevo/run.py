@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from agentevo import benchmarks, files
 from agentevo.agent.graph import Limits
 from agentevo.agent.recollection import SnapshotRecaller
 from agentevo.agent.rollout import Player
-from agentevo.config import ConfigError, RunConfig, make
+from agentevo.config import AgentSettings, ConfigError, RunConfig, make
 from agentevo.evaluation.evaluate import Arm
 from agentevo.folders import RunError, folder_of, user
 from agentevo.ledger import Ledger, LedgerError
@@ -119,6 +120,19 @@ class Run:
         if write and ledger.events(folder.name, kind="editing"):  # one may have been cut short
             run._note_edit(latest(ledger.engine, run.scope))
         return run
+
+    def __enter__(self) -> Self:
+        """Return the run itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
 
     def close(self) -> None:
         """Close all that is open."""
@@ -264,14 +278,8 @@ class Run:
             recall=recall,
             memory_version=arm.memory_version,
             tools=[tools.load(name) for name in agent.tools],
-            limits=Limits(
-                max_steps=agent.max_steps,
-                max_tokens=agent.max_tokens,
-                max_reply_tokens=agent.max_reply_tokens,
-                n_stalled=agent.n_stalled,
-                n_malformed=agent.n_malformed,
-                reply_timeout_s=agent.reply_timeout_s,
-            ),
+            tool_calls=agent.tool_calls,
+            limits=limits_of(agent),
             temperature=self.config.acquisition.temperature if learning else 0.0,
             n_attempts=self.config.acquisition.n_attempts if learning else 1,
             with_tokens=learning and self._needs_tokens(),
@@ -283,7 +291,7 @@ class Run:
         name = self.config.weights.trainer
         return name != "none" and any(one.on_policy for one in trainers(name))
 
-    def answer(self, adapter: str, dialogues: Sequence[list[dict[str, str]]]) -> list[str]:
+    def answer(self, adapter: str, dialogues: Sequence[list[dict[str, Any]]]) -> list[str]:
         """Return what the backbone with an adapter says to dialogues, sampling."""
         from agentevo.backbones.chat import answers
 
@@ -321,18 +329,22 @@ class Run:
         Raises:
             RunError: a generation's lessons stand at the gate.
         """
-        generation = len(self.ledger.updates(self.id, kind="outcome")) + 1
-        if self.ledger.get_update(self.id, generation, "drafts"):
-            raise RunError(
-                f"the lessons of generation {generation} of run {self.id} are being judged: let "
-                "it go on until that is done (evolve --resume)"
-            )
+        self.check_not_judged()
         memory = self.memory()
         self.ledger.add_event(self.id, "editing", {"memory_version": memory.version})
         try:
             yield memory
         finally:
             self._note_edit(memory.version)
+
+    def check_not_judged(self) -> None:
+        """Raise RunError where a generation's lessons stand at the gate."""
+        generation = len(self.ledger.updates(self.id, kind="outcome")) + 1
+        if self.ledger.get_update(self.id, generation, "drafts"):
+            raise RunError(
+                f"the lessons of generation {generation} of run {self.id} are being judged: let "
+                "it go on until that is done (evolve --resume)"
+            )
 
     def _note_edit(self, version: int) -> None:
         """Put in force what was edited by hand last, if that was not done yet."""
@@ -373,6 +385,18 @@ class Run:
         )
 
 
+def limits_of(agent: AgentSettings) -> Limits:
+    """Return where an episode is cut short, as the settings say."""
+    return Limits(
+        max_steps=agent.max_steps,
+        max_tokens=agent.max_tokens,
+        max_reply_tokens=agent.max_reply_tokens,
+        n_stalled=agent.n_stalled,
+        n_malformed=agent.n_malformed,
+        reply_timeout_s=agent.reply_timeout_s,
+    )
+
+
 def embedder_of(name: str) -> Embedder:
     """Return an embedder by its name in the settings; nothing is loaded yet."""
     from agentevo.memory import MiniLM, SentenceModel
@@ -382,7 +406,7 @@ def embedder_of(name: str) -> Embedder:
 
 def fingerprint(config: RunConfig) -> str:
     """Return a hash of all that a run's results depend on, apart from chance."""
-    from agentevo import __version__
+    from agentevo.version import __version__
 
     parts: dict[str, Any] = {
         "agentevo": __version__,

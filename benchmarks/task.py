@@ -59,7 +59,11 @@ class Observation:
 
 @runtime_checkable
 class Environment(Protocol):
-    """One episode of one task. Synchronous, and safe to call from any one thread at a time."""
+    """One episode of one task. Synchronous, and safe to call from any one thread at a time.
+
+    Where it has `takes_answers = True`, its task is a question: a reply that calls no tool is the
+    answer, whole, and `step` takes that.
+    """
 
     @property
     def tools(self) -> Sequence[BaseTool]:

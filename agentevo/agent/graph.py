@@ -17,12 +17,13 @@ from typing import Annotated, Any, Literal, Protocol, TypedDict
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agentevo.agent.tools import call_tool, describe_tools, tool_of
+from agentevo.agent.tools import call_all, call_tool, describe_tools, messages_of_turn, tool_of
 from agentevo.benchmarks import Environment, Observation
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
@@ -84,6 +85,13 @@ class Episode:
     tools: Sequence[BaseTool] = ()
     n_attempts: int = 1
     """Attempts at the task; after a failed one the model notes what to do better."""
+    native: bool = False
+    """True: the model is given its tools in its own form; False: in the system prompt."""
+
+    @property
+    def takes_answers(self) -> bool:
+        """Whether a reply that states no action is an answer to the environment."""
+        return bool(getattr(self.environment, "takes_answers", False))
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,8 @@ async def recall(state: State, runtime: Runtime[Episode]) -> State:
 
 def system_of(episode: Episode) -> str:
     """Return the system prompt: how to act, and the tools there are."""
-    return prompts.ACT_SYSTEM + describe_tools(_tools(episode))
+    system = prompts.ANSWER_SYSTEM if episode.takes_answers else prompts.ACT_SYSTEM
+    return system if episode.native else system + describe_tools(_tools(episode))
 
 
 def messages_of(state: State, episode: Episode) -> tuple[list[BaseMessage], int]:
@@ -155,7 +164,7 @@ def messages_of(state: State, episode: Episode) -> tuple[list[BaseMessage], int]
         state["recollection"].texts,
         state["reflections"],
     )
-    turns = [Turn(step.reply, step.observation, step.keep) for step in state["steps"]]
+    turns = [Turn(one.reply, one.observation, one.keep, one.calls) for one in state["steps"]]
     count = episode.count_tokens
     start = first_shown(
         turns,
@@ -166,7 +175,7 @@ def messages_of(state: State, episode: Episode) -> tuple[list[BaseMessage], int]
     )
     messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(first)]
     for turn in shown(turns, start):
-        messages += [AIMessage(turn.reply), HumanMessage(turn.observation)]
+        messages += messages_of_turn(turn)
     return messages, start
 
 
@@ -174,19 +183,25 @@ async def act(state: State, runtime: Runtime[Episode]) -> State:
     """Ask the model for the next action."""
     episode = runtime.context
     messages, start = messages_of(state, episode)
-    reply = await _reply(episode, messages, len(state.get("attempts", ())))
+    attempt = len(state.get("attempts", ()))
+    reply = await _reply(episode, messages, attempt, with_tools=True)
     return {"reply": reply, "window_start": start}
 
 
-async def _reply(episode: Episode, messages: list[BaseMessage], attempt: int) -> AIMessage:
+async def _reply(
+    episode: Episode, messages: list[BaseMessage], attempt: int, *, with_tools: bool = False
+) -> AIMessage:
     """Return the model's reply.
 
     Raises:
         TimeoutError: it took too long.
     """
     timeout = episode.limits.reply_timeout_s
+    model: Runnable[Any, AIMessage] = episode.chat(attempt)
+    if with_tools and episode.native and (tools := _tools(episode)):
+        model = episode.chat(attempt).bind_tools(tools)
     try:
-        return await asyncio.wait_for(episode.chat(attempt).ainvoke(messages), timeout)
+        return await asyncio.wait_for(model.ainvoke(messages), timeout)
     except TimeoutError:
         raise TimeoutError(f"no reply within {timeout:g} s") from None
 
@@ -197,25 +212,35 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
     usage = message.usage_metadata
     text = str(message.text)
     reply = prompts.parse_reply(text)
-    before = state["observation"]
-    keep, tool = False, tool_of(_tools(episode), reply.action or "")
-    if reply.action is None:
-        observation = _said(before, prompts.MALFORMED)
-    elif tool is not None:
-        observation = _said(before, await call_tool(tool, reply.action))
+    before, action = state["observation"], reply.action
+    keep, tools = False, _tools(episode)
+    called = None if episode.native else tool_of(tools, action or "")
+    calls = await call_all(tools, message)
+    names = " ".join(one.name for one in calls) or (called.name if called else "")
+    if calls:
+        action = "\n".join(f"{one.name} {one.arguments}" for one in calls)
+        observation = _said(before, "\n".join(one.result for one in calls))
+    elif called is not None and action is not None:
+        observation = _said(before, await call_tool(called, action))
     else:
-        observation = await asyncio.to_thread(episode.environment.step, reply.action)
-        keep = bool(observation.info.get("keep"))
+        if episode.takes_answers:
+            action = prompts.answer_of(text) or None
+        if action is None:
+            observation = _said(before, prompts.MALFORMED)
+        else:
+            observation = await asyncio.to_thread(episode.environment.step, action)
+            keep = bool(observation.info.get("keep"))
     step = Step(
         thought=reply.thought,
-        action=reply.action,
+        action=action,
         observation=observation.text,
         reward=observation.reward,
         n_prompt_tokens=usage["input_tokens"] if usage else 0,
         n_reply_tokens=usage["output_tokens"] if usage else 0,
         keep=keep,
         reply=text,
-        tool=tool.name if tool is not None else "",
+        tool=names,
+        calls=calls,
         reply_ids=tuple(message.response_metadata.get("token_ids", ())),
         reply_logprobs=tuple(message.response_metadata.get("token_logprobs", ())),
     )

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any, Protocol
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from agentevo.agent.graph import (
     Episode,
@@ -26,8 +28,9 @@ from agentevo.agent.graph import (
     system_of,
 )
 from agentevo.backbones.backbone import Backbone
-from agentevo.benchmarks import Benchmark, Task
-from agentevo.experience import Ending, Purpose, Trajectory
+from agentevo.benchmarks import Benchmark, Environment, Task
+from agentevo.config import ToolCalls
+from agentevo.experience import Ending, Purpose, Step, Trajectory
 
 compiled = cache(build)
 
@@ -44,6 +47,8 @@ class Player:
     limits: Limits = field(default_factory=Limits)
     temperature: float = 0.0
     n_attempts: int = 1
+    tool_calls: ToolCalls = "auto"
+    """How tools are called: in the model's own form, as `Action:` text, or as the model can."""
     with_tokens: bool = False
     """True: the tokens of each reply are recorded, as a policy gradient needs them."""
 
@@ -63,14 +68,36 @@ class Occasion:
         return "/".join(part for part in parts if part) + (f"#{attempt}" if attempt else "")
 
 
+class Opens(Protocol):
+    """What an episode needs of a benchmark."""
+
+    def open(self, task: Task) -> Environment: ...  # noqa: D102
+
+    def max_steps(self, task: Task) -> int: ...  # noqa: D102
+
+
 async def play(
-    player: Player, benchmark: Benchmark, task: Task, occasion: Occasion
+    player: Player,
+    benchmark: Opens,
+    task: Task,
+    occasion: Occasion,
+    *,
+    watch: Callable[[Step], None] | None = None,
 ) -> list[Trajectory]:
-    """Play one task and return its attempts; an error is the ending of the last one."""
+    """Play one task and return its attempts; an error is the ending of the last one.
+
+    Args:
+        player: who plays.
+        benchmark: opens the task.
+        task: what is played.
+        occasion: names the episode.
+        watch: hears of each step as it is done.
+    """
     began = time.monotonic()
     name = occasion.episode_id(task)
     state: State = {}
     error = system = ""
+    schemas: tuple[dict[str, Any], ...] = ()
     environment = None
     try:
         environment = await asyncio.to_thread(benchmark.open, task)
@@ -98,8 +125,12 @@ async def play(
             recall=player.recall,
             tools=player.tools,
             n_attempts=player.n_attempts,
+            native=await _native(player, environment),
         )
         system = system_of(episode)
+        if episode.native:
+            given = [*player.tools, *environment.tools]
+            schemas = tuple(convert_to_openai_tool(tool) for tool in given)
         n_nodes = (2 * episode.limits.max_steps + 4) * player.n_attempts
         config: RunnableConfig = {"recursion_limit": n_nodes + 10}
         async for update in compiled().astream(
@@ -108,14 +139,26 @@ async def play(
             config=config,
             stream_mode="values",
         ):
+            n_known = len(state.get("steps", ()))
             state = update  # type: ignore[assignment]
+            for step in state.get("steps", ())[n_known:]:
+                if watch is not None:
+                    watch(step)
     except Exception as caught:
         error = f"{type(caught).__name__}: {caught}"
     finally:
         if environment is not None:
             await asyncio.to_thread(environment.close)
     seconds = time.monotonic() - began
-    return _trajectories(player, task, occasion, state, error, seconds, system)
+    return _trajectories(player, task, occasion, state, error, seconds, system, schemas)
+
+
+async def _native(player: Player, environment: Environment) -> bool:
+    """Return whether tools are given in the model's own form; where nobody says so, it is asked."""
+    if player.tool_calls != "auto" or not [*player.tools, *environment.tools]:
+        return player.tool_calls == "native"
+    asked = getattr(player.backbone, "calls_tools", None)
+    return asked is not None and await asyncio.to_thread(asked)
 
 
 def _trajectories(
@@ -126,6 +169,7 @@ def _trajectories(
     error: str,
     seconds: float,
     system: str = "",
+    schemas: tuple[dict[str, Any], ...] = (),
 ) -> list[Trajectory]:
     found: list[Trajectory] = []
 
@@ -157,6 +201,7 @@ def _trajectories(
                 lessons=recollection.texts,
                 reflections=reflections,
                 system=system,
+                tools=schemas,
                 memory_version=player.memory_version,
                 adapter=player.backbone.adapter,
                 error=error,

@@ -64,7 +64,7 @@ def _result(message: AIMessage) -> ChatResult:
 
 def answers(
     backbone: Backbone,
-    dialogues: Sequence[Sequence[dict[str, str]]],
+    dialogues: Sequence[Sequence[dict[str, Any]]],
     *,
     temperature: float,
     max_tokens: int,

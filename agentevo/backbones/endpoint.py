@@ -12,8 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.runnables import Runnable
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
@@ -29,9 +31,25 @@ FRAME = 6  # tokens of a message's framing, about
 
 logger = logging.getLogger(__name__)
 
+_READY = {
+    "type": "function",
+    "function": {
+        "name": "ready", "description": "Say that you are ready.",
+        "parameters": {"type": "object", "properties": {}},
+    },
+}  # fmt: skip
+
 
 class EndpointChat(EpisodeChat):
     """A chat model for one episode, on an endpoint that many episodes share."""
+
+    tools: tuple[dict[str, Any], ...] = ()
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return the same model with tools in its own form."""
+        return self.model_copy(update={"tools": tuple(map(convert_to_openai_tool, tools))})
 
     def submit(
         self, messages: Sequence[BaseMessage]
@@ -45,7 +63,7 @@ class EndpointChat(EpisodeChat):
         }
         if self.with_tokens:
             sampling |= self.backbone.asks_for_tokens
-        return self.backbone.submit(messages, sampling), lambda reply: reply
+        return self.backbone.submit(messages, sampling, self.tools), lambda reply: reply
 
 
 class _Line:
@@ -109,6 +127,8 @@ class Endpoint:
         self._make = make
         self._line: _Line | None = None
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._calls_tools: bool | None = None
         self._n_asked, self._is_closed = 0, False
 
     def chat(
@@ -130,14 +150,42 @@ class Endpoint:
             return self
         raise BackboneError(f"{self.name} takes no adapters: its weights are not at hand")
 
+    def calls_tools(self) -> bool:
+        """Return whether the model calls tools in its own form; it is asked once, and tried.
+
+        Raises:
+            Exception: the endpoint's own, where it does not answer at all.
+        """
+        with self._asking:
+            if self._calls_tools is None:
+                self._calls_tools = self._try_tool()
+            return self._calls_tools
+
+    def _try_tool(self) -> bool:
+        chat = self.chat(episode="tools", temperature=0.0, max_tokens=200)
+        try:
+            asked = [HumanMessage("Call the tool `ready` now.")]
+            return bool(chat.bind_tools([_READY]).invoke(asked).tool_calls)
+        except NotImplementedError:
+            return False
+        except Exception as error:
+            states = [getattr(one, "status_code", None) for one in _chain(error)]
+            if any(isinstance(one, int) and 400 <= one < 500 and one not in BUSY for one in states):
+                return False  # it takes no tools
+            raise
+
     def submit(
-        self, messages: Sequence[BaseMessage], sampling: dict[str, Any]
+        self,
+        messages: Sequence[BaseMessage],
+        sampling: dict[str, Any],
+        tools: Sequence[dict[str, Any]] = (),
     ) -> Future[AIMessage]:
         """Ask the model; the future holds its reply, or the endpoint's own error.
 
         Args:
             messages: the dialogue so far.
             sampling: temperature, max_tokens and seed, as far as the model takes them.
+            tools: schemas of tools that it may call in its own form.
 
         Raises:
             BackboneError: it was closed.
@@ -148,7 +196,7 @@ class Endpoint:
             if self._line is None:
                 self._line = _Line(self._make, self.settings.n_at_once)
             self._n_asked += 1
-            future = self._line.submit(self._ask(self._line, messages, sampling))
+            future = self._line.submit(self._ask(self._line, messages, sampling, tools))
         future.add_done_callback(self._answered)
         return future
 
@@ -160,12 +208,18 @@ class Endpoint:
             threading.Thread(target=self._end).start()
 
     async def _ask(
-        self, line: _Line, messages: Sequence[BaseMessage], sampling: dict[str, Any]
+        self,
+        line: _Line,
+        messages: Sequence[BaseMessage],
+        sampling: dict[str, Any],
+        tools: Sequence[dict[str, Any]],
     ) -> AIMessage:
         taken = {
             key: value for key, value in sampling.items() if key in type(line.model).model_fields
         }
-        model = line.model.model_copy(update=taken)
+        model: Runnable[LanguageModelInput, AIMessage] = line.model.model_copy(update=taken)
+        if tools:
+            model = line.model.model_copy(update=taken).bind_tools(list(tools))
         reply: AIMessage | None = None
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(may_pass),

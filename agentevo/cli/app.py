@@ -22,6 +22,7 @@ from agentevo.cli import (
     memory_edit,  # noqa: F401
     memory_files,  # noqa: F401
     runs,
+    solve,
 )
 from agentevo.cli.errors import line_of
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command("evolve")(evolve.evolve)
 app.command("evaluate")(evaluate.evaluate)
+app.command("solve")(solve.solve)
 app.command("gate")(gate.gate)
 app.command("inspect")(inspect.inspect)
 app.add_typer(memory.app, name="memory")
@@ -46,7 +48,7 @@ app.add_typer(catalog.backbones, name="backbones")
 
 def _version(asked: bool) -> None:
     if asked:
-        from agentevo import __version__
+        from agentevo.version import __version__
 
         typer.echo(f"agentevo {__version__}")
         raise typer.Exit

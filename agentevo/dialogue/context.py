@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agentevo.dialogue.prompts import without_thought
+from agentevo.experience import ToolCall
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Turn:
     keep: bool = False
     """True: never dropped (a document that the rest of the episode refers to), unless it came
     again later."""
+    calls: tuple[ToolCall, ...] = ()
+    """Calls of tools in the model's own form; the observation is their results."""
 
 
 def first_shown(

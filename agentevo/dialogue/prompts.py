@@ -17,6 +17,13 @@ ACT_SYSTEM = (
     "Action: one command"
 )
 
+ANSWER_SYSTEM = (
+    "You answer a question or fulfil a task. Where tools help, call them first. When you know the "
+    "answer, write:\n"
+    "Thought: how you know it\n"
+    "Action: the answer"
+)
+
 DISTILL_SYSTEM = (
     "You read transcripts of an agent's episodes and note what was learned that helps in other "
     "tasks. Write one lesson a line:\n"
@@ -69,6 +76,12 @@ def parse_reply(text: str) -> Reply:
     last = found[-1]
     thought = _THOUGHT.sub("", text[: last.start()].strip())
     return Reply(thought=thought.strip(), action=last.group(1))
+
+
+def answer_of(text: str) -> str:
+    """Return what a reply answers: all after its last `Action:`, or the whole of it."""
+    found = [match for match in _ACTION.finditer(text) if match.group(1)]
+    return (text[found[-1].start(1) :] if found else text).strip()
 
 
 @lru_cache(maxsize=10_000)  # every reply of an episode is asked for at each of its steps

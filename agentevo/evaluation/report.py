@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, get_args
 
 import jinja2
 
-from agentevo import __version__
 from agentevo.evaluation import figures, plots, readings, summary
 from agentevo.evaluation.ablation import ARMS
 from agentevo.evaluation.plots import Mark, Series
 from agentevo.experience import Ending
+from agentevo.version import __version__
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -12,8 +12,9 @@ from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
 from agentevo.experience import Trajectory
 
-Dialogue = list[dict[str, str]]
-"""Messages with `role` and `content`, as chat templates take them; the last is to be learned."""
+Dialogue = list[dict[str, Any]]
+"""Messages with `role` and `content`, and `tool_calls` where there are some, as chat templates take
+them; the last is to be learned."""
 
 Count = Callable[[str], int]
 """Counts a message's tokens."""
@@ -26,6 +27,8 @@ class Call:
     dialogue: Dialogue
     reply_ids: tuple[int, ...] = ()
     """The reply's tokens as they were sampled; empty: not recorded, its text is tokenized."""
+    tools: tuple[dict[str, Any], ...] = ()
+    """Schemas of the tools that the model was given in its own form."""
 
 
 def calls_of(
@@ -47,7 +50,7 @@ def calls_of(
     )
     system = trajectory.system or prompts.ACT_SYSTEM
     head = count(system) + count(first)
-    turns = [Turn(s.reply, s.observation, s.keep) for s in trajectory.steps]
+    turns = [Turn(s.reply, s.observation, s.keep, s.calls) for s in trajectory.steps]
     found: list[Call] = []
     start = 0
     for i, (turn, step) in enumerate(zip(turns, trajectory.steps, strict=True)):
@@ -58,13 +61,38 @@ def calls_of(
             {"role": "user", "content": first},
         ]
         for old in shown(turns[:i], start):
-            dialogue += [
-                {"role": "assistant", "content": old.reply},
-                {"role": "user", "content": old.observation},
-            ]
-        dialogue.append({"role": "assistant", "content": turn.reply})
-        found.append(Call(dialogue, step.reply_ids))
+            dialogue += [_said(old), *_came_back(old)]
+        found.append(Call([*dialogue, _said(turn)], step.reply_ids, trajectory.tools))
     return found
+
+
+def _said(turn: Turn) -> dict[str, Any]:
+    """Return a reply as a message."""
+    message: dict[str, Any] = {"role": "assistant", "content": turn.reply}
+    if turn.calls:
+        message["tool_calls"] = [
+            {"id": one.id, "type": "function",
+             "function": {"name": one.name, "arguments": _arguments(one.arguments)}}
+            for one in turn.calls
+        ]  # fmt: skip
+    return message
+
+
+def _arguments(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _came_back(turn: Turn) -> list[dict[str, Any]]:
+    """Return what followed a reply, as messages."""
+    if not turn.calls:
+        return [{"role": "user", "content": turn.observation}]
+    return [
+        {"role": "tool", "tool_call_id": one.id, "name": one.name, "content": one.result}
+        for one in turn.calls
+    ]
 
 
 @dataclass(frozen=True)
@@ -133,7 +161,8 @@ class TrainingSet:
                 **{
                     **one,
                     "calls": tuple(
-                        Call(call["dialogue"], tuple(call["reply_ids"])) for call in one["calls"]
+                        Call(call["dialogue"], tuple(call["reply_ids"]), tuple(call["tools"]))
+                        for call in one["calls"]
                     ),
                 }
             )

@@ -226,12 +226,13 @@ def encoded(tokenizer: Any, call: Call) -> tuple[list[int], int]:
 
     Where the reply's own tokens were recorded, they are taken.
     """
+    tools = list(call.tools) or None
     prompt = tokenizer.apply_chat_template(
-        call.dialogue[:-1], tokenize=True, return_dict=True, add_generation_prompt=True
+        call.dialogue[:-1], tools=tools, return_dict=True, add_generation_prompt=True
     )["input_ids"]
     if call.reply_ids:
         return [*prompt, *call.reply_ids], len(prompt)
-    whole = tokenizer.apply_chat_template(call.dialogue, tokenize=True, return_dict=True)
+    whole = tokenizer.apply_chat_template(call.dialogue, tools=tools, return_dict=True)
     return whole["input_ids"], len(prompt)
 
 

@@ -27,6 +27,10 @@ class Server:
         self.events: list[str] = []
         self.n_at_once = self.most_at_once = 0
         self.pause_s = 0.0
+        self.tools = "refused"
+        """What it does with tools: `called`, `ignored`, or `refused` with status 400."""
+        self.arguments = '{"item": "kettle"}'
+        """Of the calls that it makes."""
         self.served = Counter[str]()
         app = Starlette(
             routes=[
@@ -99,19 +103,34 @@ class Server:
             return JSONResponse({"error": {"message": f"no model {model}"}}, 404)
         if fault == "wrong adapter":
             model = "base"
+        if "tools" in body and self.tools == "refused":
+            return JSONResponse({"error": {"message": "tools are not taken here"}}, 400)
         self.served[model] += 1
         words = sum(len(str(one["content"]).split()) for one in body["messages"])
         return JSONResponse(
             {
                 "id": "x", "object": "chat.completion", "created": 0, "model": model,
-                "choices": [{
-                    "index": 0, "finish_reason": "stop", "message": {
-                        "role": "assistant",
-                        "content": f"Thought: I am {model}.\nAction: push button",
-                    },
-                }],
+                "choices": [
+                    {"index": 0, "finish_reason": "stop", "message": self._message(body, model)}
+                ],
                 "usage": {
                     "prompt_tokens": words, "completion_tokens": 7, "total_tokens": words + 7,
                 },
             }
         )  # fmt: skip
+
+    def _message(self, body: dict[str, Any], model: str) -> dict[str, Any]:
+        """Call the tools that there are, all of them, and answer with what they returned."""
+        results = [str(one["content"]) for one in body["messages"] if one["role"] == "tool"]
+        if "tools" not in body or self.tools == "ignored":
+            said = f"Thought: I am {model}.\nAction: push button"
+        elif results:
+            said = f"Thought: the tools say so\nAction: {' and '.join(results)}"
+        else:
+            calls = [
+                {"id": f"c{i}", "type": "function", "function": {
+                    "name": one["function"]["name"], "arguments": self.arguments}}
+                for i, one in enumerate(body["tools"])
+            ]  # fmt: skip
+            return {"role": "assistant", "content": None, "tool_calls": calls}
+        return {"role": "assistant", "content": said}

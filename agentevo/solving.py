@@ -1,0 +1,225 @@
+"""An agent that solves one question or task at a time, with what a run has learned."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from agentevo.config import ConfigError, RunConfig
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+    from agentevo.agent.rollout import Opens, Player
+    from agentevo.backbones import Backbone
+    from agentevo.benchmarks import Task
+    from agentevo.experience import Step, Trajectory
+    from agentevo.memory import Written
+    from agentevo.run import Run
+
+    Watch = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a question or task."""
+
+    text: str
+    """The answer; of a task of a benchmark, the last observation. Empty: there was none."""
+    trajectory: Trajectory
+    learned: tuple[Written, ...] = ()
+    """Lessons that were written down, pending until a person activates them."""
+
+    def __str__(self) -> str:
+        """Return the answer itself."""
+        return self.text
+
+
+class Agent:
+    """A backbone with its tools and, from an evolved run, its lessons and its adapter.
+
+    It loads what it needs with the first question, and lets it go when it is closed; it is a
+    context manager.
+
+    Args:
+        backbone: such as `seed`, `vllm:URL#MODEL`, `openai:NAME`; None: the run's.
+        tools: functions made tools by `agentevo.tools.tool`, or names such as `file.py:name`.
+        memory: a run's name or folder, whose lessons and adapter in force it has; None: none.
+        **settings: any other settings, such as `agent={"max_steps": 20}`.
+    """
+
+    def __init__(
+        self,
+        backbone: str | None = None,
+        *,
+        tools: Sequence[BaseTool | str] = (),
+        memory: str | Path | None = None,
+        **settings: Any,
+    ) -> None:
+        """Take the settings; nothing is loaded yet."""
+        self.backbone, self.tools, self.memory = backbone, tuple(tools), memory
+        self.settings: Mapping[str, Any] = settings
+        self._run: Run | None = None
+        self._writes = False
+        self._plain: Backbone | None = None
+        self._lock = asyncio.Lock()
+
+    async def solve(
+        self, question: str, *, learn: bool = False, watch: Watch | None = None
+    ) -> Answer:
+        """Answer a question, or do what it asks by the tools.
+
+        Args:
+            question: in plain words.
+            learn: True: what was learned is written to the run's lessons as pending.
+            watch: hears of each step as it is done.
+
+        Raises:
+            ConfigError: a setting is not allowed, or `learn` without a run.
+            BackboneError: the backbone cannot be loaded.
+            RunError: there is no such run.
+        """
+        from agentevo.agent.question import Questions, as_task
+
+        number = int.from_bytes(hashlib.sha256(question.encode()).digest()[:4], "big")
+        return await self.play(Questions(), as_task(question, number), learn=learn, watch=watch)
+
+    async def play(
+        self, benchmark: Opens, task: Task, *, learn: bool = False, watch: Watch | None = None
+    ) -> Answer:
+        """Play one task of a benchmark; see `solve`."""
+        from agentevo.agent.rollout import Occasion, play
+
+        if learn and self.memory is None:
+            raise ConfigError("to learn, an agent needs a run whose lessons it adds to")
+        async with self._lock:
+            player = await asyncio.to_thread(self._player, learn)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        attempts = await play(player, benchmark, task, Occasion(0, "solve", now), watch=watch)
+        one = attempts[-1]
+        text = one.steps[-1].observation if one.steps else ""
+        if one.benchmark == "question":
+            text = one.steps[-1].action or "" if one.ending == "failure" else ""
+            one = replace(one, ending="success" if text else one.ending)
+        learned = await self._learn(player, one) if learn else ()
+        return Answer(text, one, learned)
+
+    def _player(self, learn: bool) -> Player:
+        """Return who plays, loading what is not loaded yet."""
+        from agentevo import tools
+
+        player = self._of_run(learn) if self.memory is not None else self._alone()
+        loaded = [tools.load(one) if isinstance(one, str) else one for one in self.tools]
+        return replace(player, tools=[*player.tools, *loaded])
+
+    def _config(self) -> RunConfig:
+        from agentevo.api import settle
+
+        own = {"backbone": self.backbone} if self.backbone else {}
+        return settle({"recipe": "react", **own, **self.settings})
+
+    def _alone(self) -> Player:
+        """Return a player without a run."""
+        from agentevo.agent.rollout import Player
+        from agentevo.backbones import load
+        from agentevo.run import limits_of
+
+        config = self._config()
+        if self._plain is None:
+            self._plain = load(config.backbone, n_slots=config.agent.n_at_once,
+                               settings=config.endpoint)  # fmt: skip
+        return Player(
+            self._plain, limits=limits_of(config.agent), tool_calls=config.agent.tool_calls
+        )
+
+    def _of_run(self, learn: bool) -> Player:
+        """Return a run's player with what is in force, on another backbone where one is named."""
+        from agentevo.agent.recollection import SnapshotRecaller
+        from agentevo.run import Run
+
+        assert self.memory is not None
+        if self._run is None or (learn and not self._writes):
+            self._close_run()
+            self._run, self._writes = Run.open(self.memory, write=learn, to_play=False), learn
+        run, arm = self._run, self._run.incumbent()
+        if learn:
+            run.check_not_judged()
+        if self.backbone in (None, run.config.backbone) and not self.settings:
+            return run.player(arm)
+        if self.backbone is None:
+            raise ConfigError(
+                f"run {run.id} has settings of its own: leave out {', '.join(self.settings)}, or "
+                "name a backbone"
+            )
+        player = self._alone()  # the adapter is for the run's own backbone
+        if not arm.memory_version:
+            return player
+        recall = SnapshotRecaller(
+            run.snapshot(arm.memory_version), run.config.memory, player.backbone.count_tokens,
+            common=run.boilerplate(),
+        )  # fmt: skip
+        return replace(player, recall=recall, memory_version=arm.memory_version)
+
+    async def _learn(self, player: Player, one: Trajectory) -> tuple[Written, ...]:
+        """Distil lessons from an episode, and write them down as pending."""
+        from agentevo.memory import Lesson, Provenance
+        from agentevo.refinement.distill import PROMPT_HASH, distill
+
+        run = self._run
+        assert run is not None
+        run.ledger.add_episode(run.id, one)
+        made = await distill(
+            [one], player.backbone, run.config.refinement,
+            timeout_s=run.config.agent.reply_timeout_s,
+        )  # fmt: skip
+        lessons = [
+            Lesson(
+                situation=draft.situation,
+                advice=draft.advice,
+                scope=run.scope,
+                status="pending",
+                provenance=(
+                    Provenance(
+                        distiller=player.backbone.name,
+                        trajectories=draft.sources,
+                        prompt_hash=PROMPT_HASH,
+                        steps=draft.steps,
+                        taint=draft.taint,
+                    ),
+                ),
+            )
+            for draft in made.drafts
+        ]
+        memory = run.memory()
+        return tuple(await asyncio.to_thread(memory.insert, lessons, who="solve", why=one.id))
+
+    def _close_run(self) -> None:
+        if self._run is not None:
+            self._run.close()
+            self._run = None
+
+    def close(self) -> None:
+        """Let go of what was loaded."""
+        self._close_run()
+        if self._plain is not None:
+            self._plain.close()
+            self._plain = None
+
+    def __enter__(self) -> Self:
+        """Return the agent itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
