@@ -1,0 +1,163 @@
+"""What can be done with the weights that a run has trained, on one finished run."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import BOXES, CLI
+
+
+@pytest.fixture(scope="module")
+def trained(cli: CLI, model: Path) -> str:
+    """The name of a run that has trained an adapter in each of two generations."""
+    done = cli(
+        "evolve", "--benchmark", "shop.py:shop", "--backbone", f"local:{model}", "--name",
+        "trained", "--recipe", "weights-only", "--generations", "2",
+        "--set", "acquisition.n_tasks_per_level=4", "--set", "weights.min_traces=1",
+        "--set", "weights.rank=4", "--set", "evaluation.n_gate_per_level=2",
+        "--set", "evaluation.n_test_per_level=0", "--set", "acquisition.temperature=1.0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return "trained"
+
+
+def read(cli: CLI, *arguments: str) -> Any:
+    done = cli(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_adapters_are_listed_and_shown_with_what_they_were_trained_on(
+    cli_here: CLI, trained: str
+) -> None:
+    first, second = read(cli_here, "adapters", "list", trained)
+    assert (first["adapter"], second["adapter"]) == ("trained-g1", "trained-g2")
+    assert first["card"]["settings"]["rank"] == 4
+    assert second["card"]["data"]["n_replayed"] > 0
+    assert first["verdicts"]["weights"] in ("promote", "hold", "reject")
+    assert "trained-g1" in cli_here("adapters", "list", trained).stdout
+    told = cli_here("adapters", "show", trained, "trained-g2").stdout
+    assert "of these, replayed" in told
+    assert "the plain weights" in told
+    wrong = cli_here("adapters", "show", trained, "trained-g3")
+    assert wrong.returncode == 2
+    assert "did you mean 'trained-g" in wrong.stderr
+
+
+def test_two_adapters_are_compared(cli_here: CLI, trained: str) -> None:
+    found = read(cli_here, "adapters", "diff", trained, "trained-g1", "trained-g2")
+    assert all(norm > 0 for norm in found["norms"])
+    assert -1 <= found["cosine"] <= 1
+    same = read(cli_here, "adapters", "diff", trained, "trained-g1", "trained-g1")
+    assert same["cosine"] == pytest.approx(1.0, abs=1e-3)
+    assert "layer 0" in cli_here("adapters", "diff", trained, "trained-g1", "trained-g2").stdout
+
+
+def test_a_merged_adapter_has_its_parents_and_is_not_in_force(cli_here: CLI, trained: str) -> None:
+    both = ("trained-g1", "trained-g2")
+    made = read(cli_here, "adapters", "merge", trained, *both, "--shares", "0.75,0.25")
+    assert made["merged"] == {"trained-g1": 0.75, "trained-g2": 0.25}
+    shown = read(cli_here, "adapters", "show", trained, made["adapter"])
+    assert shown["parents"] == list(both)
+    assert not shown["in_force"]
+    thin = read(cli_here, "adapters", "merge", trained, *both, "--way", "dare", "--rank", "2")
+    assert 0 <= thin["lost_to_rank"] < 1
+    assert "in force only" in cli_here("adapters", "merge", "--help").stdout
+    for wrong, words in (
+        (("--way", "stew"), "known: mean, soup, dare, ties"),
+        (("--shares", "a,b"), "write numbers"),
+        (("--shares", "1"), "want 2 shares"),
+        (("--name", "trained-g1"), "has an adapter 'trained-g1' already"),
+    ):
+        done = cli_here("adapters", "merge", trained, *both, *wrong)
+        assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_what_is_exported_is_loaded_by_peft_and_by_transformers(
+    cli_here: CLI, trained: str, model: Path, tmp_path: Path
+) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    for out, more in ((tmp_path / "peft", ()), (tmp_path / "whole", ("--merged",))):
+        done = cli_here("adapters", "export", trained, "trained-g2", str(out), *more)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == str(out)
+    plain: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    whole: Any = AutoModelForCausalLM.from_pretrained(tmp_path / "whole", dtype=torch.float32)
+    ids = AutoTokenizer.from_pretrained(tmp_path / "whole")("sell a kettle", return_tensors="pt")
+    with torch.no_grad():
+        before = plain(**ids).logits
+        tuned: Any = PeftModel.from_pretrained(plain, tmp_path / "peft")
+        assert torch.allclose(tuned(**ids).logits, whole(**ids).logits, atol=1e-4)
+        assert not torch.allclose(before, whole(**ids).logits, atol=1e-4)
+    again = cli_here("adapters", "export", trained, "trained-g2", str(tmp_path / "peft"))
+    assert (again.returncode, "is there already" in again.stderr) == (2, True)
+
+
+def test_an_adapter_is_in_force_only_once_the_gate_has_promoted_it(
+    cli_here: CLI, trained: str, tmp_path: Path
+) -> None:
+    before = read(cli_here, "runs", "show", trained)["in_force"]
+    name = "trained-g1" if before["adapter"] != "trained-g1" else "trained-g2"
+    done = read(cli_here, "adapters", "adopt", trained, name)
+    promoted = done["verdict"] == "promote"
+    assert (done["in_force"]["adapter"] == name) == promoted
+    verdicts = read(cli_here, "runs", "show", trained)["verdicts"]
+    assert f"adoption of {name}" in verdicts[-1]["kind"]
+    assert done["verdict"] == read(cli_here, "adapters", "adopt", trained, name)["verdict"]
+
+    outside = tmp_path / "mine"
+    cli_here("adapters", "export", trained, "trained-g2", str(outside))
+    taken = read(cli_here, "adapters", "adopt", trained, str(outside))
+    assert taken["adapter"].startswith("trained-mine-")
+    assert taken["verdict"] in ("promote", "hold", "reject")
+
+
+def test_an_adapter_of_another_model_is_refused(
+    cli_here: CLI, trained: str, tmp_path: Path
+) -> None:
+    outside = tmp_path / "other"
+    cli_here("adapters", "export", trained, "trained-g1", str(outside))
+    card = json.loads((outside / "training.json").read_text())
+    (outside / "training.json").write_text(json.dumps({**card, "base": "0123456789abcdef"}))
+    done = cli_here("adapters", "adopt", trained, str(outside))
+    assert done.returncode == 2
+    assert "was trained for another model" in done.stderr
+    shutil.rmtree(outside)
+    outside.mkdir()
+    assert "is no adapter" in cli_here("adapters", "adopt", trained, str(outside)).stderr
+
+
+def test_rolling_back_to_the_plain_weights_and_forth(cli_here: CLI, trained: str) -> None:
+    there = read(cli_here, "adapters", "rollback", trained, "trained-g1")
+    assert there["in_force"]["adapter"] == "trained-g1"
+    back = read(cli_here, "adapters", "rollback", trained, "plain")
+    assert back["in_force"]["adapter"] == ""
+    assert "no adapter 'x'" in cli_here("adapters", "rollback", trained, "x").stderr
+
+
+def test_a_question_is_answered_on_stdout_and_its_steps_are_shown_on_stderr(
+    cli: CLI, boxes: str
+) -> None:
+    question = "Get the thing out of the box with a lever and a button."
+    done = cli("solve", question, "--run", boxes)
+    assert (done.returncode, done.stdout) == (0, "push button\n")
+    assert "the button\n> push button" in done.stderr
+    alone = cli("solve", question, *BOXES[2:], "--quiet")
+    assert (alone.stdout, alone.stderr) == ("pull lever\n", "")
+
+
+def test_a_task_is_played_and_what_is_learned_is_pending(cli: CLI, boxes: str) -> None:
+    told = read(cli, "solve", "--run", boxes, "--task", "boxes/train/2/70", "--learn")
+    assert (told["ending"], told["score"]) == ("success", 1.0)
+    listed = read(cli, "memory", "list", boxes)
+    assert [one["status"] for one in listed] == ["active"]
+    wrong = cli("solve", "--run", boxes, "--task", "boxes/train/9/1")
+    assert (wrong.returncode, "its ids are such as boxes/validation" in wrong.stderr) == (2, True)
+    neither = cli("solve", "--run", boxes)
+    assert neither.returncode == 2
