@@ -104,6 +104,9 @@ class MemorySettings(Settings):
     """Chance that a lesson is kept back in acquisition, to measure what it is worth."""
     retire_level: float = Field(0.99, gt=0.5, lt=1)
     """Confidence at which a harmful lesson is retired."""
+    consolidate: bool = True
+    """Whether lessons that trained weights know leave the prompt, once held-out tasks show that
+    nothing is lost without them."""
     capacity: int = Field(1000, ge=1)
     """Active lessons at most; beyond it the weakest are set aside, never a pinned one."""
     forgetting: str = "utility"

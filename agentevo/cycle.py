@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
 
 from agentevo.benchmarks import Benchmark, Task
 from agentevo.evaluation.evaluate import Arm, evaluate
-from agentevo.evaluation.gate import GateSettings, Outcome, judge
+from agentevo.evaluation.gate import GateSettings, Outcome, Verdict, judge
 from agentevo.experience import Purpose, Trajectory
 from agentevo.folders import RunError
 from agentevo.refinement.filters import HeldOut
@@ -18,6 +19,9 @@ from agentevo.run import Run
 
 if TYPE_CHECKING:
     from agentevo.updating.training import Pace
+
+Rule = Callable[[Sequence[Outcome], Sequence[Outcome], GateSettings], Verdict]
+"""How the gate decides on two arms."""
 
 MAX_ERRORS = 8  # episodes that break one after the other, and end the run
 
@@ -130,7 +134,9 @@ async def prepare(cycle: Cycle, tasks: Sequence[Task]) -> None:
     await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=told, workers=2)
 
 
-async def gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) -> str:
+async def gate(
+    cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm, *, rule: Rule = judge
+) -> str:
     """Return the verdict on a candidate: the recorded one, or one that is reached now."""
     run, config = cycle.run, cycle.run.config
     known = run.ledger.get_verdict(run.id, generation, kind)
@@ -138,9 +144,13 @@ async def gate(cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm) -> 
         tasks = run.tasks(cycle.benchmark, "validation", config.evaluation.n_gate_per_level)
         played = await play_arms(cycle, (old, new), tasks, generation, f"gate of {kind}")
         settings = GateSettings(alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations)
-        verdict = judge(*outcomes_of(*played), settings)
-        evidence = verdict.to_json()["evidence"]
-        run.ledger.add_verdict(run.id, generation, kind, verdict.decision, evidence)  # type: ignore[arg-type]
+        verdict = rule(*outcomes_of(*played), settings)
+        evidence: Any = verdict.to_json()["evidence"]
+        tokens = [fmean(one.n_prompt_tokens for one in arm) for arm in played]
+        evidence["n_prompt_tokens"] = tokens
+        if rule is not judge:  # what it is for
+            evidence["reason"] += f" Prompt tokens an episode: {tokens[0]:,.0f}, {tokens[1]:,.0f}."
+        run.ledger.add_verdict(run.id, generation, kind, verdict.decision, evidence)
         known = run.ledger.get_verdict(run.id, generation, kind)
         assert known is not None
     reason = str(known.evidence["reason"])

@@ -1,7 +1,9 @@
 """The cycle: acquisition, refinement, updating, evaluation, and the next generation.
 
-    acquire ─► refine ─► remember ─► judge_memory ─► train ─► judge_weights ─► advance ─┬─► acquire
-                                                                                       └─► end
+    acquire ─► refine ─► remember ─► judge_memory ─► train ─► judge_weights ─► consolidate
+       ▲                                                                            │
+       └────────────────────────────── advance ◄────────────────────────────────────┘
+                                          └─► end
 
 Every node first asks the ledger what is already there, so a run may be killed at any moment
 and started again: nothing is played, paid or written twice. Within a generation the memory
@@ -25,14 +27,19 @@ from agentevo.acquisition.tasks import chooser
 from agentevo.agent.rollout import Occasion, play_all
 from agentevo.cycle import Cycle, News, Phase, gate, held_out, prepare, promote
 from agentevo.evaluation.evaluate import Arm
+from agentevo.evaluation.gate import judge_no_worse
+from agentevo.memory import Utility
 from agentevo.refinement.distill import Draft, distill
 from agentevo.run import Run
+from agentevo.updating.consolidation import UPDATES, internalise, proposed
 from agentevo.updating.data import Material
 from agentevo.updating.in_context import update_memory
 from agentevo.updating.in_weights import Place, update_weights
 
 if TYPE_CHECKING:
     from agentevo.memory import Snapshot
+
+MIN_TRACES = 3  # that a lesson stood in, before the weights are thought to know it
 
 
 class State(TypedDict):
@@ -202,7 +209,8 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
                 path=str(folder.relative_to(run.folder)), data_hash=one.card.hash,
             )  # fmt: skip
     last = next((one for one in reversed(made) if one.adapter), made[-1])
-    payload = asdict(last.card) | last.figures | {"adapter": last.adapter}
+    payload = asdict(last.card) | last.figures
+    payload |= {"adapter": last.adapter, "traces": list(last.traces)}
     payload["data_hash"] = last.card.hash
     if last.adapter:
         payload["sha256"] = files.sha256_of(*files.all_in(run.adapter_folder(last.adapter)))
@@ -240,6 +248,63 @@ async def judge_weights(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]
     return {"incumbent": promote(run, generation, "weights", new)}
 
 
+async def consolidate(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
+    """Phases 3 and 4: what the new weights know leaves the prompt, if nothing is lost without.
+
+    Where all that is proposed is too much, the half with the most traces is tried.
+    """
+    cycle, generation, old = runtime.context, state["generation"], state["incumbent"]
+    run = cycle.run
+    update = run.ledger.get_update(run.id, generation, "weights")
+    settings = run.config
+    is_new = update is not None and update.payload["adapter"] == old.adapter != ""
+    stripped = settings.weights.lessons == "strip"
+    if not (is_new and stripped and old.memory_version and settings.memory.consolidate):
+        return {}
+    memory = run.memory()
+    for attempt, kind in enumerate(UPDATES):
+        known: Any = run.ledger.get_update(run.id, generation, kind)
+        if known is None:
+            if attempt:
+                who = f"generation {generation}"
+                memory.revert(old.memory_version, who=who, why="something was lost without them")
+            names = _learned(run, generation)
+            names = names[: len(names) // 2] if attempt else names
+            if not names:
+                return {}
+            before = old.memory_version
+            after = internalise(
+                memory, names, generation=generation, attempt=attempt, adapter=old.adapter
+            )
+            told: dict[str, Any] = {"adapter": old.adapter, "lessons": names}
+            told |= {"version_before": before, "version_after": after}
+            run.ledger.add_update(run.id, generation, kind, told)
+            known = run.ledger.get_update(run.id, generation, kind)
+        new = Arm(int(known.payload["version_after"]), old.adapter)
+        name = f"{len(known.payload['lessons'])} lessons in the weights"
+        if await gate(cycle, generation, name, old, new, rule=judge_no_worse) == "promote":
+            return {"incumbent": promote(run, generation, "memory", new)}
+    memory.revert(
+        old.memory_version, who=f"generation {generation}", why="something was lost without them"
+    )
+    return {}
+
+
+def _learned(run: Run, generation: int) -> list[str]:
+    """Return lessons that the adapter of a generation may know, from its traces."""
+    weights, memory = (run.ledger.get_update(run.id, generation, k) for k in ("weights", "memory"))
+    if weights is None or memory is None:
+        return []
+    traces: Any = weights.payload["traces"]
+    credit: Any = memory.payload["credit"]
+    return proposed(
+        run.memory().lessons,
+        [run.ledger.episode(run.id, name) for name in traces],
+        {name: Utility(**worth) for name, worth in credit.items()},
+        min_traces=MIN_TRACES,
+    )
+
+
 def advance(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     """Close the generation and begin the next, with what is in force."""
     run, generation = runtime.context.run, state["generation"]
@@ -257,7 +322,7 @@ def after_advance(state: State, runtime: Runtime[Cycle]) -> Literal["acquire", "
 def build() -> Any:
     """Return the compiled graph of the cycle; its input is a `State`, its context a `Cycle`."""
     graph = StateGraph(State, context_schema=Cycle)
-    nodes = [acquire, refine, remember, judge_memory, train, judge_weights, advance]
+    nodes = [acquire, refine, remember, judge_memory, train, judge_weights, consolidate, advance]
     for node in nodes:
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "acquire")
@@ -289,6 +354,6 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
             incumbent = Arm(begun[0].memory_version, begun[0].adapter)
     state: State = {"generation": generation, "incumbent": incumbent}
     if state["generation"] <= run.config.n_generations:
-        n_nodes = 8 * run.config.n_generations + 8
+        n_nodes = 9 * run.config.n_generations + 8
         state = await build().ainvoke(state, context=cycle, config={"recursion_limit": n_nodes})
     return state["incumbent"]

@@ -22,6 +22,7 @@ from agentevo.evaluation.evaluate import Arm
 from agentevo.folders import RunError, folder_of, user
 from agentevo.ledger import Ledger, LedgerError
 from agentevo.memory import Boilerplate, latest, take_snapshot
+from agentevo.updating.consolidation import bring_back, known_by
 
 if TYPE_CHECKING:
     from agentevo.backbones import Backbone
@@ -367,6 +368,10 @@ class Run:
             memory.revert(arm.memory_version, who=user(), why="rolled back")
             then = self.snapshot(arm.memory_version).lessons
             if {one.id for one in then if memory.get(one.id).status != "active"}:
+                arm = replace(arm, memory_version=memory.version)
+        if arm.adapter != was.adapter and (known := known_by(self.ledger, self.id)):
+            memory = self.memory()
+            if bring_back(memory, known, arm.adapter, who=user()):
                 arm = replace(arm, memory_version=memory.version)
         if arm != was:
             self.ledger.add_event(self.id, "rollback", {**arm.pair, "was": was.pair})

@@ -8,6 +8,7 @@ half of the episodes; as a distiller it writes down which handle opened the box.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,7 @@ class ScriptedChat(BaseChatModel):
 
     episode: str
     temperature: float
+    knows: bool = False
 
     @property
     def _llm_type(self) -> str:
@@ -119,7 +121,7 @@ class ScriptedChat(BaseChatModel):
                 return "- When you face a box: use the button, not the lever."
             return "- none"
         explores = self.temperature > 0 and hashlib.sha256(self.episode.encode()).digest()[0] % 2
-        if "use the button" in asked or explores:
+        if "use the button" in asked or explores or self.knows:
             return f"Thought: the button\nAction: {RULE}"
         return "Thought: the lever\nAction: pull lever"
 
@@ -145,6 +147,36 @@ class Scripted:
 
     def close(self) -> None:
         pass
+
+
+class Learner(Scripted):
+    """A scripted backbone with weights: with an adapter it knows the rule, or where it is half.
+
+    Its training is a real one, of the model in the folder TINY_MODEL.
+    """
+
+    def __init__(self, adapter: str = "", *, half: bool = False) -> None:
+        self.adapter, self.half = adapter, half
+        self.weights = Path(os.environ["TINY_MODEL"])
+
+    def chat(
+        self, *, episode: str, temperature: float, max_tokens: int, with_tokens: bool = False
+    ) -> ScriptedChat:
+        knows = bool(self.adapter) and (not self.half or "/1/" in episode)
+        return ScriptedChat(episode=episode, temperature=temperature, knows=knows)
+
+    def with_adapter(self, name: str, folder: Path | None) -> Scripted:
+        return Learner(name if folder else "", half=self.half)
+
+
+def learner(rest: str, n_slots: int) -> Learner:
+    """Return one that learns the rule, as `tests/worlds.py:learner`."""
+    return Learner()
+
+
+def half_learner(rest: str, n_slots: int) -> Learner:
+    """Return one that learns the rule of the first level alone."""
+    return Learner(half=True)
 
 
 def scripted(rest: str, n_slots: int) -> Scripted:

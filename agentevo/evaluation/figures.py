@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentevo.evaluation.ablation import Row, four_arms, table
+from agentevo.evaluation.ablation import Row, arms_of, table
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.statistics import Interval, mean_interval, stratified_mean, wilson
 
@@ -106,7 +106,7 @@ def arms_table(run: Run) -> list[Row]:
 def arms_figures(run: Run) -> ArmsFigures:
     """Return the four arms with their levels, and say what is not played yet."""
     pair, whose = _reported_pair(run)
-    arms = four_arms(pair.memory_version, pair.adapter)
+    arms = arms_of(run.ledger, run.id, pair)
     episodes = {name: _test_episodes(run, name) for name in {arm.name for arm in arms.values()}}
     tasks = {task for played in episodes.values() for task in played}
     whole = {
@@ -142,9 +142,7 @@ def _reported_pair(run: Run) -> tuple[Arm, str]:
             choices.append((last, f"the outcome of generation {update.generation}"))
 
     def n_played(choice: tuple[Arm, str]) -> int:
-        names = {
-            arm.name for arm in four_arms(choice[0].memory_version, choice[0].adapter).values()
-        }
+        names = {arm.name for arm in arms_of(run.ledger, run.id, choice[0]).values()}
         return sum(bool(run.ledger.finished(run.id, purpose="report", arm=one)) for one in names)
 
     return max(choices, key=n_played)  # the first of equals, which is the incumbent

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -196,6 +196,32 @@ def judge(
         else None,
     )
     return Verdict(decision, evidence)
+
+
+def judge_no_worse(
+    incumbent: Sequence[Outcome],
+    candidate: Sequence[Outcome],
+    settings: GateSettings | None = None,
+) -> Verdict:
+    """Compare two arms of which the candidate is dearer or simpler: it need not be better.
+
+    It is promoted unless it is shown to be worse, or its mean score is lower by more than
+    `min_gain`: what cannot be told from no loss may still be one, so the estimate counts, too.
+
+    Raises:
+        GateError: as `judge`.
+    """
+    settings = settings or GateSettings()
+    evidence = judge(incumbent, candidate, settings).evidence
+    spread = evidence.difference
+    seen = f"mean score {spread.estimate:+.3f} ({spread.low:+.3f} to {spread.high:+.3f})"
+    shown = min(evidence.p_value_worse, evidence.p_value_success_worse) <= evidence.alpha
+    if shown or spread.estimate < -settings.min_gain:
+        decision: Decision = "reject"
+        reason = f"It is worse: {seen}, p = {evidence.p_value_worse:.2g}."
+    else:
+        decision, reason = "promote", f"It is not worse: {seen}, p = {evidence.p_value_worse:.2g}."
+    return Verdict(decision, replace(evidence, reason=reason, n_more_pairs=None))
 
 
 def _decide(

@@ -227,7 +227,8 @@ def _refined(material: Material) -> tuple[list[Trajectory], dict[str, int]]:
     kept, taken = filters.apply(material.filters, material.current(), material.held_out)
     if material.settings.lessons == "strip" and material.has_memory:
         # where lessons are taken out of the prompt, what had none teaches what is known already
-        told = [one for one in kept if one.lessons]
+        # (where an adapter played, its own knowledge is in the trace)
+        told = [one for one in kept if one.lessons or one.adapter]
         kept, taken = told, taken | {"told": len(kept) - len(told)}
     return kept, taken
 

@@ -83,6 +83,8 @@ class Made:
     parents: tuple[str, ...]
     card: Card
     figures: dict[str, float]
+    traces: tuple[str, ...] = ()
+    """Ids of the trajectories that were learned from."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def update_weights(material: Material, place: Place, progress: TrainProgress) ->
         )  # fmt: skip
         figures = tune(part, job, progress)
         card = Card(**json.loads((job.out / CARD).read_text())["data"])
-        found.append(Made(name, (start,) if start else (), card, figures))
+        traces = tuple(dict.fromkeys(one.trace for one in data.examples if one.trace))
+        found.append(Made(name, (start,) if start else (), card, figures, traces))
     return found
 
 

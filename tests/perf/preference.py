@@ -72,7 +72,7 @@ async def whole(args: argparse.Namespace, work: Path) -> dict[str, list[Trajecto
         )
     common = {
         "mode": "lora", "lessons": "keep", "replay_share": 0.0, "max_traces": 400,
-        "max_turns": 4000, "pairs": "score",
+        "max_turns": args.turns, "pairs": "score",
     }  # fmt: skip
     imitate = WeightSettings(**common, n_epochs=args.sft_epochs)
     prefer = WeightSettings(
@@ -110,6 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--n-train", type=int, default=6, help="training games of each level")
     parser.add_argument("--samples", type=int, default=4, help="episodes of each of them")
     parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--turns", type=int, default=1200, help="turns that are trained on")
     parser.add_argument("--sft-epochs", type=float, default=2)
     parser.add_argument("--dpo-epochs", type=float, default=2)
     parser.add_argument("--dpo-lr", type=float, default=2e-4)
