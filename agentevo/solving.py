@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agentevo.config import ConfigError, RunConfig
+from agentevo.config import ConfigError, RunConfig, merge
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -39,6 +40,17 @@ class Answer:
     def __str__(self) -> str:
         """Return the answer itself."""
         return self.text
+
+
+def _name_of(tool: BaseTool) -> str:
+    """Return where a tool is found again, as `file.py:name`."""
+    does = getattr(tool, "func", None) or getattr(tool, "coroutine", None)
+    module = sys.modules.get(getattr(does, "__module__", ""))
+    file = getattr(module, "__file__", None)
+    names = [name for name, one in vars(module).items() if one is tool] if module else []
+    if not file or not names:
+        raise ConfigError(f"tool {tool.name} is in no file: give its name, such as my_tools.py:it")
+    return f"{Path(file).resolve()}:{names[0]}"
 
 
 class Agent:
@@ -109,6 +121,18 @@ class Agent:
             one = replace(one, ending="success" if text else one.ending)
         learned = await self._learn(player, one) if learn else ()
         return Answer(text, one, learned)
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return the settings of a run in which this agent evolves.
+
+        Raises:
+            ConfigError: a tool is in no file, where a run that is resumed would find it again.
+        """
+        own: dict[str, Any] = {"backbone": self.backbone} if self.backbone else {}
+        if self.tools:
+            own["agent"] = {"tools": [one if isinstance(one, str) else _name_of(one)
+                                      for one in self.tools]}  # fmt: skip
+        return merge(own, self.settings)
 
     def _player(self, learn: bool) -> Player:
         """Return who plays, loading what is not loaded yet."""

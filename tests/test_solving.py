@@ -171,6 +171,26 @@ def test_what_is_learned_from_a_task_is_pending_and_changes_nothing(shop: str) -
     assert [one.outcome for one in answer.learned] == ["merged"]
 
 
+def test_an_agent_evolves_with_its_tools_and_one_in_no_file_is_refused() -> None:
+    settings = Agent(f"{WORLDS}:scripted", tools=[stock], agent={"max_steps": 4}).as_settings()
+    assert settings["agent"] == {"tools": [f"{Path(__file__).resolve()}:stock"], "max_steps": 4}
+    run = evolve(
+        Agent(f"{WORLDS}:scripted", tools=[stock]), benchmark=f"{WORLDS}:boxes", recipe="react",
+        name="with-tools", evaluation={"n_test_per_level": 1},
+    )  # fmt: skip
+    (one, *_) = run.ledger.episodes(run.id)
+    assert "stock(item)" in one.system
+    run.close()
+
+    @tool
+    def nowhere(item: str) -> str:
+        """Return nothing."""
+        return ""
+
+    with pytest.raises(ConfigError, match="is in no file"):
+        Agent("seed", tools=[nowhere]).as_settings()
+
+
 def test_learning_wants_a_run_and_settings_want_a_backbone(shop: str) -> None:
     with pytest.raises(ConfigError, match="needs a run"):
         asyncio.run(Agent("seed").solve("x", learn=True))

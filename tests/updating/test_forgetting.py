@@ -33,7 +33,7 @@ THINGS = ["lamp", "kettle", "drum", "chair", "basket", "ladder"]
 DEEDS = ["sing", "fold", "wave", "jump", "bow", "spin"]
 HARD: dict[str, dict[str, Any]] = {
     "sft": {"n_epochs": 16, "lr": 5e-3},
-    "dpo": {"n_epochs": 2, "lr": 5e-3},
+    "dpo": {"n_epochs": 4, "lr": 8e-3},
     "grpo": {"n_epochs": 16, "lr": 1e-2, "clip": 0.9},
 }
 
@@ -62,7 +62,7 @@ def asked(i: int, reply: str) -> Call:
 def lessons(trainer: str, *more: Example) -> TrainingSet:
     """Return what is to be learned anew, as the trainer takes it."""
     examples: list[Example] = []
-    for i in range(36):
+    for i in range(24):
         good = asked(i, f"Thought: the {THINGS[i % 6]} says {DEEDS[i % 6]}\nAction: {DEEDS[i % 6]}")
         bad = asked(i, f"Thought: I look around\nAction: look at {THINGS[i % 6]}")
         group = f"new {i}"
