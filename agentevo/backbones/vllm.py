@@ -106,6 +106,7 @@ class VLLM(Endpoint):
             BackboneError: the server does not take it.
         """
         other = copy(self)
+        other._server = None  # it ends with the one that it was started for
         other._begin(other._chat)
         other.adapter, other.model = ("", self._plain) if folder is None else (name, name)
         if folder is not None:
@@ -144,7 +145,7 @@ class VLLM(Endpoint):
     def _end(self) -> None:
         """Let the client go, and unload the adapter: nobody asks for it any more."""
         super()._end()
-        if self._server is not None and not self.adapter:
+        if self._server is not None:
             self._server.stop()
         elif self.adapter:
             with suppress(OpenAIError), self._control() as client:  # the server may be gone by now

@@ -130,7 +130,9 @@ def test_tokens_and_log_probabilities_come_back_as_the_model_itself_has_them(
 ) -> None:
     import torch
 
-    model: Any = load("seed").model  # type: ignore[attr-defined]
+    from transformers import AutoModelForCausalLM
+
+    model: Any = AutoModelForCausalLM.from_pretrained(checked_folder(), dtype=torch.float32)
     model.set_attn_implementation("sdpa")
     for thing, message in zip(THINGS, said(served, with_tokens=True), strict=True):
         told = message.response_metadata
@@ -156,7 +158,10 @@ def test_an_adapter_is_loaded_changes_what_is_said_and_goes(
     tuned.close()
     with pytest.raises(BackboneError, match="was closed"):
         said(tuned)
-    assert texts(said(served.with_adapter("", None))) == before
+    plain = served.with_adapter("", None)
+    assert texts(said(plain)) == before
+    plain.close()
+    assert texts(said(served)) == before, "its server serves on"
 
 
 def test_an_adapter_of_another_model_is_refused(
