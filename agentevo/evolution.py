@@ -195,6 +195,7 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         generation=generation, settings=settings, window=plain.window, count=plain.count_tokens,
         seed=run.config.seed + generation, held_out=held_out(cycle),
         filters=run.config.refinement.filters, has_memory=run.config.memory.enabled,
+        in_force=incumbent,
     )  # fmt: skip
     place = Place(
         plain.weights, run.adapter_folder(""), f"{run.id}-g{generation}", incumbent,

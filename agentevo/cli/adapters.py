@@ -156,7 +156,8 @@ def show(run: str = RUN, adapter: str = NAME, as_json: bool = output.AS_JSON) ->
         ("size", _megabytes(one["size"])),
         ("folder", one["path"]),
     ]  # fmt: skip
-    told = {"n_traces": "traces", "n_replayed": "of these, replayed", "n_rehearsed": "made up",
+    told = {"n_traces": "traces", "n_replayed": "of these, replayed",
+            "n_stale": "of these, by other weights", "n_rehearsed": "made up",
             "n_turns": "turns", "n_pairs": "pairs", "hash": "hash"}  # fmt: skip
     rows += [(f"data: {word}", data[key]) for key, word in told.items() if data.get(key)]
     for key, word in (("by_level", "level"), ("by_generation", "generation"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -70,6 +71,7 @@ def name_of(run: Run) -> str:
 
 def summary(run: Run) -> dict[str, Any]:
     """Return what a run came to, ready for JSON, from its ledger alone."""
+    from agentevo.evaluation.figures import price
     from agentevo.evaluation.overview import status_of
     from agentevo.memory import lessons
 
@@ -92,7 +94,10 @@ def summary(run: Run) -> dict[str, Any]:
         ],
         "lessons": {status: statuses.count(status) for status in dict.fromkeys(statuses)},
         "adapters": ledger.adapters(run.id),
-        "usage": ledger.usage(run.id),
+        "usage": [
+            asdict(one) | {"price": price(run, one.n_prompt_tokens, one.n_reply_tokens)}
+            for one in ledger.usage(run.id)
+        ],
     }  # fmt: skip
 
 
@@ -164,11 +169,14 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
     if arms.rows:
         title = "Test split" if pair == facts["in_force"] else f"Test split, {arm_text(pair)}"
         output.print_arms(arms.rows, title)
+    paid = any(one["price"] for one in facts["usage"])
     output.print_table(
-        ["generation#", "phase", "prompt tokens#", "reply tokens#", "time#"],
+        ["generation#", "phase", "prompt tokens#", "reply tokens#", *(["price#"] if paid else []),
+         "time#"],
         [
-            [one.generation, one.phase, f"{one.n_prompt_tokens:,}", f"{one.n_reply_tokens:,}",
-             f"{one.seconds:,.0f} s"]
+            [one["generation"], one["phase"], f"{one['n_prompt_tokens']:,}",
+             f"{one['n_reply_tokens']:,}", *([f"{one['price']:,.4g}"] if paid else []),
+             f"{one['seconds']:,.0f} s"]
             for one in facts["usage"]
         ],
     )  # fmt: skip

@@ -91,6 +91,14 @@ class PhaseCost:
     n_prompt_tokens: int
     n_reply_tokens: int
     seconds: float
+    price: float = 0.0
+    """In the currency of the settings' prices; 0: none are set."""
+
+
+def price(run: Run, n_prompt_tokens: int, n_reply_tokens: int) -> float:
+    """Return what tokens cost at the prices of a run's settings."""
+    asked = run.config.endpoint
+    return (n_prompt_tokens * asked.prompt_price + n_reply_tokens * asked.reply_price) / 1e6
 
 
 def arms_table(run: Run) -> list[Row]:
@@ -222,6 +230,7 @@ def costs(run: Run) -> tuple[PhaseCost, ...]:
             old.n_prompt_tokens + one.n_prompt_tokens,
             old.n_reply_tokens + one.n_reply_tokens,
             old.seconds + one.seconds,
+            old.price + price(run, one.n_prompt_tokens, one.n_reply_tokens),
         )
     return tuple(found.values())
 

@@ -49,6 +49,8 @@ class Material:
     filters: Sequence[str] = ()
     """Names of those that traces to be imitated pass."""
     has_memory: bool = False
+    in_force: str = ""
+    """Name of the adapter in force; empty: the plain weights are."""
     answer: Answer | None = None
     """What the weights would say at which the training starts."""
 
@@ -260,6 +262,7 @@ def _set_of(
         Card(
             n_traces=len(used),
             n_replayed=sum(one.generation < material.generation for one in used),
+            n_stale=sum(one.adapter != material.in_force for one in used),
             n_turns=sum(len(one.calls) for one in examples),
             n_pairs=sum(one.side > 0 for one in examples),
             by_level=_counts(one.difficulty for one in used),

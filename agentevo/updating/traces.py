@@ -124,6 +124,8 @@ class Card:
     """Traces that come from earlier generations."""
     n_rehearsed: int = 0
     """Dialogues that the model made up itself, so as not to forget."""
+    n_stale: int = 0
+    """Traces that other weights played than those in force."""
     n_turns: int = 0
     n_pairs: int = 0
     by_level: dict[str, int] = field(default_factory=dict)

@@ -248,7 +248,7 @@ def _attempt(
     """Train with rows of one length."""
     import torch
     from datasets import Dataset
-    from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
+    from transformers import AutoTokenizer, EarlyStoppingCallback, PrinterCallback, set_seed
     from transformers.integrations import TensorBoardCallback
 
     from agentevo.backbones.batching import n_cores
@@ -271,6 +271,7 @@ def _attempt(
             train_dataset=Dataset.from_list([asdict(row) for row in rows]),
             eval_dataset=Dataset.from_list([asdict(row) for row in measured]) if measured else None,
             data_collator=collate,
+            processing_class=AutoTokenizer.from_pretrained(job.weights, local_files_only=True),
             peft_config=lora,
             callbacks=[
                 Tell(progress, n_tokens / len(rows)),

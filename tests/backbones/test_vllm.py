@@ -129,7 +129,6 @@ def test_tokens_and_log_probabilities_come_back_as_the_model_itself_has_them(
     served: Backbone, local: Backbone
 ) -> None:
     import torch
-
     from transformers import AutoModelForCausalLM
 
     model: Any = AutoModelForCausalLM.from_pretrained(checked_folder(), dtype=torch.float32)
