@@ -252,7 +252,7 @@ async def judge_weights(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]
 async def consolidate(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     """Phases 3 and 4: what the new weights know leaves the prompt, if nothing is lost without.
 
-    Where all that is proposed is too much, the half with the most traces is tried.
+    Where all that is proposed is too much, the half with the most credit is tried.
     """
     cycle, generation, old = runtime.context, state["generation"], state["incumbent"]
     run = cycle.run

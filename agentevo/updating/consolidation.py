@@ -1,8 +1,9 @@
 """Consolidation: lessons that the weights have learned leave the prompt.
 
 Proposed are lessons that stood in the prompts of the traces an adapter was trained on, were taken
-out of them, and are worth something by credit. They leave the memory only when held-out tasks show
-that nothing is lost without them; with the adapter they come back.
+out of them, and that credit has not shown to be harmful: those it thinks most of come first. They
+leave the memory only when held-out tasks show that nothing is lost without them, and come back when
+the adapter is no longer in force.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def proposed(
     *,
     min_traces: int,
 ) -> list[str]:
-    """Return ids of lessons that the weights may have learned, those with most traces first.
+    """Return ids of lessons that the weights may have learned, those with most credit first.
 
     Args:
         lessons: of the memory.
@@ -41,9 +42,9 @@ def proposed(
         and not one.pinned
         and shown[one.id] >= min_traces
         and one.id in credit
-        and credit[one.id].mean > 0
+        and credit[one.id].verdict != "harmful"
     ]
-    return sorted(found, key=lambda name: (-shown[name], name))
+    return sorted(found, key=lambda name: (-credit[name].mean, name))
 
 
 def internalise(

@@ -6,7 +6,7 @@ step. Nothing here knows a model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,7 @@ from agentevo.config import WeightSettings
 
 @dataclass(frozen=True)
 class Tokens:
-    """The reply tokens of a row; all tensors have the shape (n,)."""
+    """Reply tokens that stand together; all tensors have the shape (n,)."""
 
     logp: torch.Tensor
     """Log-probabilities now; the gradient goes through them."""
@@ -25,6 +25,20 @@ class Tokens:
     """Those before the training: of the reference, and of what played the episode."""
     weights: torch.Tensor
     sides: torch.Tensor
+
+    def only(self, which: torch.Tensor) -> Tokens:
+        """Return some of them."""
+        if bool(which.all()):
+            return self
+        return Tokens(*(one[which] for one in vars(self).values()))
+
+    @classmethod
+    def joined(cls, some: Sequence[Tokens]) -> Tokens:
+        """Return the tokens of several rows as one."""
+        if len(some) == 1:
+            return some[0]
+        names = ("logp", "before", "weights", "sides")
+        return cls(*(torch.cat([getattr(one, name) for one in some]) for name in names))
 
 
 Objective = Callable[[Tokens, WeightSettings], tuple[torch.Tensor, int | None]]

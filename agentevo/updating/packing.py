@@ -49,11 +49,6 @@ class Row:
     firsts: list[int] = field(default_factory=list)
     """Of each dialogue, the place of the first token that is its own."""
 
-    @property
-    def is_pair(self) -> bool:
-        """Whether a pair of episodes has it for itself."""
-        return any(self.sides)
-
     def shared(self, ids: Sequence[int], n_most: int) -> list[int]:
         """Return the longest beginning of `ids`, of `n_most` tokens at most, as places here."""
         best: list[int] = []
@@ -80,52 +75,67 @@ class Row:
         self.paths.append([*shared, *range(first, len(self.input_ids))])
         self.firsts.append(first)
 
-    def n_with(self, dialogues: Sequence[Encoded]) -> int:
-        """Return how many tokens the row has with more dialogues, at most."""
-        n = len(self.input_ids)
-        return n + sum(len(d.ids) - len(self.shared(d.ids, d.n_prompt - 1)) for d in dialogues)
+    def n_with(self, one: Encoded) -> int:
+        """Return how many tokens the row has with another dialogue."""
+        shared = self.shared(one.ids, one.n_prompt - 1)
+        return len(self.input_ids) + len(one.ids) - len(shared)
 
 
-def pack(units: Sequence[Sequence[Encoded]], n_tokens: int) -> list[Row]:
-    """Pack dialogues into rows, in their order.
-
-    Args:
-        units: dialogues that must stand in one row: one each, or those of a pair of episodes.
-        n_tokens: of a row at most; a longer unit has a row for itself.
-    """
-    rows: list[Row] = []
-    for unit in units:
-        if not rows or rows[-1].n_with(unit) > n_tokens or len(unit) > 1 or rows[-1].is_pair:
-            rows.append(Row())
-        for one in unit:
-            rows[-1].add(one)
-    return rows
-
-
-def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Return rows as a batch for a causal model of transformers.
+def pack(units: Sequence[Sequence[Encoded]], n_tokens: int) -> list[list[Row]]:
+    """Pack dialogues into rows, in their order; return the rows that stand together in the loss.
 
     Args:
-        rows: with the fields of `Row`.
+        units: dialogues that stand together: one each, or those of a pair of episodes.
+        n_tokens: of a row at most; a longer dialogue has a row for itself.
 
     Returns:
-        `input_ids`, `labels` and `position_ids` of shape (n, length), the same of `weights`,
-        `sides`, `imitated` and, where all rows have them, `before`, and `attention_mask` of
-        shape (n, 1, length, length), which says what each token sees.
+        One row each, or, of a pair, as many as it needs.
     """
-    length = max(len(row["input_ids"]) for row in rows)
-    fillers: dict[str, float] = {"input_ids": 0, "labels": IGNORED, "position_ids": 0}
-    fillers |= {"weights": 0.0, "sides": 0, "imitated": 0}
-    if all(row["before"] for row in rows):
-        fillers["before"] = 0.0
-    batch = {name: torch.full((len(rows), length), filler) for name, filler in fillers.items()}
-    mask = torch.eye(length, dtype=torch.bool).repeat(len(rows), 1, 1, 1)  # padding sees itself
-    for i, row in enumerate(rows):
-        for name, tensor in batch.items():
-            tensor[i, : len(row[name])] = torch.tensor(row[name], dtype=tensor.dtype)
-        for path, first in zip(row["paths"], row["firsts"], strict=True):
-            places = torch.tensor(path)
-            before, own = places[places < first], places[places >= first]
-            mask[i, 0, own[:, None], before] = True
-            mask[i, 0, own[:, None], own] = torch.ones(len(own), len(own)).tril().bool()
+    items: list[list[Row]] = []
+    begun: list[Row] = []  # that another dialogue may join
+    for unit in units:
+        if len(unit) == 1:
+            if not begun or begun[0].n_with(unit[0]) > n_tokens:
+                begun = [Row()]
+                items.append(begun)
+            begun[0].add(unit[0])
+            continue
+        begun, rows = [], [Row()]
+        items.append(rows)
+        for one in unit:
+            if rows[-1].input_ids and rows[-1].n_with(one) > n_tokens:
+                rows.append(Row())
+            rows[-1].add(one)
+    return items
+
+
+def collate(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return one item as a batch: its `rows`, and the `labels` of all of them, to be counted."""
+    (item,) = items
+    rows = [as_batch(row) for row in item["rows"]]
+    return {"rows": rows, "labels": torch.cat([row["labels"] for row in rows], dim=1)}
+
+
+def as_batch(row: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Return a row as a batch of one for a causal model of transformers.
+
+    Args:
+        row: with the fields of `Row`.
+
+    Returns:
+        `input_ids`, `labels` and `position_ids` of shape (1, length), the same of `weights`,
+        `sides`, `imitated` and, where the row has them, `before`, and `attention_mask` of shape
+        (1, 1, length, length), which says what each token sees.
+    """
+    length = len(row["input_ids"])
+    names = ["input_ids", "labels", "position_ids", "weights", "sides", "imitated"]
+    batch = {name: torch.tensor([row[name]]) for name in names}
+    if row["before"]:
+        batch["before"] = torch.tensor([row["before"]])
+    mask = torch.zeros((1, 1, length, length), dtype=torch.bool)
+    for path, first in zip(row["paths"], row["firsts"], strict=True):
+        places = torch.tensor(path)
+        before, own = places[places < first], places[places >= first]
+        mask[0, 0, own[:, None], before] = True
+        mask[0, 0, own[:, None], own] = torch.ones(len(own), len(own)).tril().bool()
     return batch | {"attention_mask": mask}

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from agentevo.backbones.adapter import CARD
 from agentevo.config import ConfigError, WeightSettings
 from agentevo.files import fingerprint_of
-from agentevo.updating.packing import IGNORED, Encoded, Row, collate, pack
+from agentevo.updating.packing import IGNORED, Encoded, Row, as_batch, collate, pack
 from agentevo.updating.traces import Call, Example, TrainingSet
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def train(
 
     tokenizer = AutoTokenizer.from_pretrained(job.weights, local_files_only=True)
     units, measured = _split(job, tokenizer)
-    longest = max(sum(len(one.ids) for one in unit) for unit in units)
+    longest = max(len(one.ids) for unit in units for one in unit)
     row_length = max(job.window, job.settings.tokens_per_step // 4)
     while True:
         rows = pack(units, row_length), pack(measured, row_length)
@@ -170,8 +170,8 @@ def loss_of(weights: Path, folder: Path | None, data: TrainingSet, *, window: in
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
     total, n = 0.0, 0
-    for row in pack(_units(data.examples, tokenizer), window):
-        batch = {name: one.to(model.device) for name, one in collate([asdict(row)]).items()}
+    for (row,) in pack(_units(data.examples, tokenizer), window):
+        batch = {name: one.to(model.device) for name, one in as_batch(asdict(row)).items()}
         places = (batch["labels"][0, 1:] != IGNORED).nonzero()[:, 0]
         read = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
         with torch.inference_mode():
@@ -240,8 +240,8 @@ def _attempt(
     job: Job,
     objective: Objective,
     progress: TrainProgress,
-    rows: list[Row],
-    measured: list[Row],
+    items: list[list[Row]],
+    measured: list[list[Row]],
     row_length: int,
     needs_before: bool,
 ) -> dict[str, float]:
@@ -261,20 +261,20 @@ def _attempt(
     settings = job.settings
     checkpoint = _last_checkpoint(job, row_length)
     model, lora = starting_model(job)
-    n_tokens = sum(len(row.input_ids) for row in rows)
-    config = _arguments(job, len(rows), n_tokens, bool(measured))
+    n_tokens = sum(len(row.input_ids) for rows in items for row in rows)
+    config = _arguments(job, len(items), n_tokens, bool(measured))
     mean = RunningMean(settings.ema, settings.reset_every)
     with _quiet():
         tuner = Tuner(
             model=model,
             args=config,
-            train_dataset=Dataset.from_list([asdict(row) for row in rows]),
-            eval_dataset=Dataset.from_list([asdict(row) for row in measured]) if measured else None,
+            train_dataset=Dataset.from_list(_as_lists(items)),
+            eval_dataset=Dataset.from_list(_as_lists(measured)) if measured else None,
             data_collator=collate,
             processing_class=AutoTokenizer.from_pretrained(job.weights, local_files_only=True),
             peft_config=lora,
             callbacks=[
-                Tell(progress, n_tokens / len(rows)),
+                Tell(progress, n_tokens / len(items)),
                 TensorBoardCallback(_events_of(job)),
                 *([mean] if settings.ema else []),
                 *([EarlyStoppingCallback(settings.patience)] if measured else []),
@@ -282,7 +282,9 @@ def _attempt(
         ).aimed(objective, job)
         tuner.remove_callback(PrinterCallback)  # it prints on stdout
         if needs_before:
-            tuner.look_before(progress)
+            tuner.look_before(
+                lambda n, n_all: progress(Pace(0, 0, 0.0, 0.0, 0.0, f"read {n} of {n_all} rows"))
+            )
         began = time.monotonic()
         result = tuner.train(resume_from_checkpoint=checkpoint)
         seconds = time.monotonic() - began
@@ -304,6 +306,10 @@ def _attempt(
     del tuner, model
     gc.collect()
     return figures
+
+
+def _as_lists(items: Sequence[Sequence[Row]]) -> list[dict[str, Any]]:
+    return [{"rows": [asdict(row) for row in rows]} for rows in items]
 
 
 def _arguments(job: Job, n_rows: int, n_tokens: int, is_measured: bool) -> Any:

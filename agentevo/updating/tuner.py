@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
+from datasets import Dataset
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM
 from trl import SFTTrainer
@@ -15,11 +17,24 @@ from agentevo.updating.objectives import Objective, Tokens, divergence
 from agentevo.updating.packing import IGNORED
 
 if TYPE_CHECKING:
-    from agentevo.updating.training import Job, TrainProgress
+    from agentevo.updating.training import Job
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A row's reply tokens as the model sees them."""
+
+    tokens: Tokens
+    logits: torch.Tensor
+    """Of shape (n, n_vocab)."""
+    places: torch.Tensor
+    """In the row, of the token before each; of shape (n,)."""
+    imitated: torch.Tensor
+    """Which are imitated, whatever the objective; of shape (n,)."""
 
 
 class Tuner(SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer with an objective of ours, over rows of packed dialogues, one at a time."""
+    """TRL's trainer with an objective of ours, over rows of packed dialogues, an item at a time."""
 
     def aimed(self, objective: Objective, job: Job) -> Self:
         """Set what is minimised; return the trainer itself."""
@@ -41,29 +56,33 @@ class Tuner(SFTTrainer):  # type: ignore[misc]
     def compute_loss(
         self,
         model: Any,
-        inputs: dict[str, torch.Tensor],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Return a row's share of the loss of a step."""
-        tokens, logits, places, imitated = self._tokens(model, inputs)
+        """Return an item's share of the loss of a step."""
+        seen = [self._look(model, row) for row in inputs["rows"]]
+        tokens = Tokens.joined([one.tokens for one in seen])
+        imitated = torch.cat([one.imitated for one in seen])
         if num_items_in_batch is None:
             n_rows, over_tokens = 1, 1 / max(1, len(tokens.logp))
         else:  # the items of all devices; the loss is averaged over these afterwards
             n_rows = self.current_gradient_accumulation_steps
             over_tokens = self.accelerator.num_processes / num_items_in_batch
-        loss = logits.sum() * 0.0  # a row without tokens of a kind has a gradient, too
+        loss = tokens.logp.sum() * 0.0  # without tokens of a kind, there is a gradient, too
         aimed = ~imitated
         if bool(aimed.any()):
-            total, n_own = self._objective(_only(tokens, aimed), self._settings)
+            total, n_own = self._objective(tokens.only(aimed), self._settings)
             loss = loss + (total / n_rows if n_own is None else total * over_tokens)
         if bool(imitated.any()):
             total = -(tokens.weights * tokens.logp)[imitated].sum()
             loss = loss + total * over_tokens
         if self._settings.anchor:
-            with torch.no_grad(), self._reference(model) as plain:
-                reference = _logits(plain, inputs, places)
-            loss = loss + self._settings.anchor * divergence(reference, logits) * over_tokens
+            for one, row in zip(seen, inputs["rows"], strict=True):
+                with torch.no_grad(), self._reference(model) as plain:
+                    reference = _logits(plain, row, one.places)
+                far = divergence(reference, one.logits)
+                loss = loss + self._settings.anchor * far * over_tokens
         return (loss, None) if return_outputs else loss
 
     def prediction_step(
@@ -75,32 +94,34 @@ class Tuner(SFTTrainer):  # type: ignore[misc]
             loss = self.compute_loss(model, inputs)
         return loss.detach(), None, None
 
-    def look_before(self, progress: TrainProgress) -> None:
-        """Note the log-probability of each label before the first step, in all rows."""
+    def look_before(self, tell: Callable[[int, int], None]) -> None:
+        """Note the log-probability of each label before the first step, in all rows.
+
+        Args:
+            tell: hears how many items of how many are done.
+        """
         self.model.eval()
         for name in ("train_dataset", "eval_dataset"):
-            rows = getattr(self, name)
-            if rows is None:
+            items = getattr(self, name)
+            if items is None:
                 continue
-            noted: list[list[float]] = []
-            for row in rows:
-                inputs = self._prepare_inputs(self.data_collator([row]))
-                with torch.no_grad(), self.compute_loss_context_manager():
-                    tokens, _, places, _ = self._tokens(self.model, inputs)
-                before = [0.0] * len(row["input_ids"])
-                for place, logp in zip(places.tolist(), tokens.logp.tolist(), strict=True):
-                    before[place + 1] = logp
-                noted.append(before)
-            setattr(self, name, rows.remove_columns("before").add_column("before", noted))
+            noted: list[dict[str, Any]] = []
+            for i, item in enumerate(items):
+                inputs = self._prepare_inputs(self.data_collator([item]))
+                for row, batch in zip(item["rows"], inputs["rows"], strict=True):
+                    with torch.no_grad(), self.compute_loss_context_manager():
+                        seen = self._look(self.model, batch)
+                    row["before"] = [0.0] * len(row["input_ids"])
+                    told = zip(seen.places.tolist(), seen.tokens.logp.tolist(), strict=True)
+                    for place, logp in told:
+                        row["before"][place + 1] = logp
+                noted.append(item)
+                tell(i + 1, len(items))
+            setattr(self, name, Dataset.from_list(noted))
         self.model.train()
 
-    def _tokens(
-        self, model: Any, inputs: dict[str, torch.Tensor]
-    ) -> tuple[Tokens, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return a row's reply tokens, their logits, the places before them, and which to imitate.
-
-        Tensors of shape (n,), (n, n_vocab), (n,) and (n,).
-        """
+    def _look(self, model: Any, inputs: dict[str, torch.Tensor]) -> Seen:
+        """Return what the model makes of a row's reply tokens."""
         labels = inputs["labels"][0]
         places = (labels[1:] != IGNORED).nonzero()[:, 0]
         logits = _logits(model, inputs, places)
@@ -110,7 +131,7 @@ class Tuner(SFTTrainer):  # type: ignore[misc]
         own = {name: inputs[name][0][places + 1] for name in ("weights", "sides", "imitated")}
         before = inputs["before"][0][places + 1] if "before" in inputs else logp.detach()
         tokens = Tokens(logp, before, own["weights"].float(), own["sides"].float())
-        return tokens, logits, places, own["imitated"].bool()
+        return Seen(tokens, logits, places, own["imitated"].bool())
 
     @contextmanager
     def _reference(self, model: Any) -> Iterator[Any]:
@@ -128,12 +149,6 @@ def _logits(model: Any, inputs: dict[str, torch.Tensor], places: torch.Tensor) -
     read = {name: inputs[name] for name in ("input_ids", "attention_mask", "position_ids")}
     logits: torch.Tensor = model(**read, use_cache=False, logits_to_keep=places).logits[0]
     return logits
-
-
-def _only(tokens: Tokens, which: torch.Tensor) -> Tokens:
-    if bool(which.all()):
-        return tokens
-    return Tokens(*(one[which] for one in vars(tokens).values()))
 
 
 def starting_model(job: Job) -> tuple[Any, LoraConfig | None]:

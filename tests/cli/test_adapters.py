@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import BOXES, CLI
+from .conftest import BOXES, CLI, Start
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +162,34 @@ def test_a_task_is_played_and_what_is_learned_is_pending(cli: CLI, boxes: str) -
     assert (wrong.returncode, "its ids are such as boxes/validation" in wrong.stderr) == (2, True)
     neither = cli("solve", "--run", boxes)
     assert neither.returncode == 2
+
+
+def test_a_run_killed_in_its_training_keeps_what_is_in_force_and_goes_on_from_there(
+    cli: CLI, start: Start, model: Path, place: Path
+) -> None:
+    child = start(
+        ["evolve", "--benchmark", "shop.py:shop", "--backbone", f"local:{model}", "--name",
+         "killed-training", "--recipe", "weights-only", "--generations", "1",
+         "--set", "acquisition.n_tasks_per_level=6", "--set", "weights.min_traces=1",
+         "--set", "weights.n_epochs=400", "--set", "weights.checkpoint_every=5",
+         "--set", "weights.tokens_per_step=256", "--set", "evaluation.n_gate_per_level=1",
+         "--set", "evaluation.n_test_per_level=0", "--set", "acquisition.temperature=1.0"]
+    )  # fmt: skip
+    work = place / "home/runs/killed-training/adapters/killed-training-g1.work"
+    deadline = time.monotonic() + 200
+    while not list(work.glob("checkpoint-*/trainer_state.json")):
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child.kill()
+    child.communicate()
+    assert not (work.parent / "killed-training-g1").exists()
+    shown = read(cli, "runs", "show", "killed-training")
+    assert shown["in_force"] == {"memory_version": 0, "adapter": ""}
+    assert read(cli, "adapters", "list", "killed-training") == []
+    done = cli("evolve", "--resume", "killed-training")
+    assert done.returncode == 0, done.stderr
+    (one,) = read(cli, "adapters", "list", "killed-training")
+    assert one["card"]["figures"]["n_steps"] > 5
+    assert "tokens_per_s" not in one["card"]["figures"], "it went on, and was not begun anew"
+    assert not work.exists()
