@@ -113,6 +113,8 @@ class Local:
             raise BackboneError(f"the tokenizer in {folder} has no chat template")
         if torch.cuda.is_available():
             model = model.to("cuda", torch.bfloat16)
+        elif torch.backends.mps.is_available():
+            model = model.to("mps")
         self.model = model.eval()
         longest = min(model.config.max_position_embeddings, self.tokenizer.model_max_length)
         self.window = min(longest, max_window or longest)

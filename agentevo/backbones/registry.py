@@ -25,10 +25,26 @@ def _seed(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
 def _local(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
     from agentevo.backbones.local import Local
 
-    folder = Path(rest)
-    if not (folder / "config.json").exists():
-        raise BackboneError(f"{rest or '(nothing)'} is no model folder: it has no config.json")
-    return Local(f"local:{rest}", folder, n_slots=n_slots)
+    return Local(f"local:{rest}", _folder(rest), n_slots=n_slots)
+
+
+def _folder(name: str) -> Path:
+    """Return the folder of a model: the path itself, or where Hugging Face's cache has the name."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    if (Path(name) / "config.json").is_file():
+        return Path(name)
+    try:
+        found = Path(snapshot_download(name, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError):
+        found = Path(name)
+    if not (found / "config.json").is_file():
+        raise BackboneError(
+            f"{name or '(nothing)'} is no model: neither a folder with a config.json, nor a name "
+            "in the local cache of Hugging Face"
+        )
+    return found
 
 
 def _endpoint(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
@@ -61,7 +77,11 @@ def _vllm(rest: str, n_slots: int, settings: EndpointSettings) -> Backbone:
 
 OURS: dict[str, tuple[Callable[[str, int, EndpointSettings], Backbone], str]] = {
     "seed": (_seed, "the small model that ships with agentevo; trainable"),
-    "local": (_local, "local:FOLDER, a causal model in the Hugging Face form; trainable"),
+    "local": (
+        _local,
+        "local:FOLDER or local:NAME, a causal model in the Hugging Face form, here or "
+        "in its cache; trainable",
+    ),
     "vllm": (_vllm, "vllm:URL#MODEL, a vLLM server, or vllm:MODEL, which starts one; trainable"),
     "endpoint": (_endpoint, "endpoint:URL#MODEL, any server that speaks OpenAI's API"),
 }
@@ -124,7 +144,9 @@ def weights_of(name: str, settings: EndpointSettings | None = None) -> Path | No
         from agentevo.backbones.seed.weights_file import checked_folder
 
         return checked_folder()
-    if kind in ("local", "vllm") and (Path(rest) / "config.json").is_file():
+    if kind == "local":
+        return _folder(rest)
+    if kind == "vllm" and (Path(rest) / "config.json").is_file():
         return Path(rest)
     backbone = load(name, n_slots=1, settings=settings)
     try:

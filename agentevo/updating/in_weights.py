@@ -165,6 +165,8 @@ def tune(name: str, job: Job, progress: TrainProgress) -> dict[str, float]:
     from agentevo.updating.launch import run_apart
 
     settings = job.settings
+    if job.out.exists():  # of a run that was cut short right after
+        return dict(json.loads((job.out / CARD).read_text())["figures"])
     if settings.rehearse_share:
         job = replace(job, data=with_made_up(job.data, job))
     if settings.n_averaged == 1 and settings.keep_share == 1:

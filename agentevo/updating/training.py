@@ -119,6 +119,7 @@ def train(
     Raises:
         TrainingError: memory does not suffice for one dialogue.
     """
+    import torch
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(job.weights, local_files_only=True)
@@ -140,6 +141,7 @@ def train(
                     f"{longest}: train a smaller model, or fewer parameters (weights.mode=lora)"
                 ) from error
         gc.collect()
+        torch.cuda.empty_cache()
         row_length = shorter
         note = f"memory ran out: rows of {row_length} tokens now, half as long"
         logger.warning(note)

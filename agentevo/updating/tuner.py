@@ -38,11 +38,8 @@ class Tuner(SFTTrainer):  # type: ignore[misc]
 
     def aimed(self, objective: Objective, job: Job) -> Self:
         """Set what is minimised; return the trainer itself."""
-        self._objective, self._settings, self._temperature = (
-            objective,
-            job.settings,
-            job.temperature,
-        )
+        self._objective, self._settings = objective, job.settings
+        self._temperature = job.temperature
         self.model_accepts_loss_kwargs = True  # how many items a step has is told to us
         self.loss_is_scaled_for_ga = True  # and heeded
         self._plain = None
@@ -167,7 +164,10 @@ def starting_model(job: Job) -> tuple[Any, LoraConfig | None]:
             "cannot go on from there"
         )
     source = start if start is not None and not is_lora else job.weights
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, local_files_only=True)
+    frozen = mode == "lora" and torch.cuda.is_available()  # what is trained stays in full precision
+    model = AutoModelForCausalLM.from_pretrained(
+        source, dtype=torch.bfloat16 if frozen else torch.float32, local_files_only=True
+    )
     if mode == "full":
         return model, None
     if start is not None:

@@ -113,7 +113,7 @@ def test_a_prompt_that_does_not_fit_is_refused_in_one_line(local: Local) -> None
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BackboneError, match="no model folder"):
+    with pytest.raises(BackboneError, match="is no model"):
         load(f"local:{tmp_path}")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(BackboneError, match="no model that can be loaded"):
@@ -178,3 +178,23 @@ def test_guesses_follow_the_longest_stretch_that_stood_there_before() -> None:
     drafts.append(2)
     drafts.append(3)
     assert drafts.guess(9) == [8, 2, 3]
+
+
+def test_a_model_is_found_by_its_name_in_the_local_cache(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    kept = tmp_path / "models--someone--tiny"
+    shutil.copytree(tiny_model, kept / "snapshots" / ("0" * 40))
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text("0" * 40)
+    found = load("local:someone/tiny")
+    assert isinstance(found, Local)
+    assert found.name == "local:someone/tiny"
+    found.close()
+    with pytest.raises(BackboneError, match="nor a name in the local cache"):
+        load("local:someone/else")
