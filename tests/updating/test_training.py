@@ -14,9 +14,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agentevo.backbones.adapter import CARD
-from agentevo.config import WeightSettings
+from agentevo.config import ConfigError, WeightSettings
 from agentevo.updating import objectives
-from agentevo.updating.in_weights import tune
+from agentevo.updating.data import imitated
+from agentevo.updating.in_weights import trainers, tune
 from agentevo.updating.merging import difference
 from agentevo.updating.traces import Call, Example
 from agentevo.updating.training import (
@@ -336,3 +337,24 @@ def test_an_adapter_goes_on_from_another_and_not_from_one_of_the_other_kind(jobs
     full = replace(jobs(data, "full", mode="full"), start=first.out)
     with pytest.raises(TrainingError, match="LoRA weights"):
         tune("sft", full, ignore)
+
+
+def test_a_trainer_of_ones_own_says_what_is_learned_from_and_what_is_minimised(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from agentevo.updating.data import imitated\n"
+        "from agentevo.updating.in_weights import Trainer\n"
+        "def unlikely(tokens, settings):\n"
+        "    return tokens.logp.sum(), len(tokens.logp)\n"
+        "unlearn = Trainer(imitated, unlikely, needs_before=False)\n"
+    )
+    data = set_of(*[example(i) for i in range(12)])
+    (way,) = trainers(f"{file}:unlearn")
+    assert way.build is imitated
+    job = jobs(data, n_epochs=4)
+    tune(f"{file}:unlearn", job, ignore)
+    assert gain(job, data.examples[0].calls[0]) < 0
+    with pytest.raises(ConfigError, match="did you mean 'sft'"):
+        trainers("sftt")
