@@ -58,6 +58,11 @@ def all_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
+def size_of(folder: Path) -> int:
+    """Return the bytes of a folder's files."""
+    return sum(path.stat().st_size for path in all_in(folder))
+
+
 def fingerprint_of(folder: Path) -> str:
     """Return a hash that tells models apart, without reading all of their weights.
 

@@ -61,42 +61,14 @@ def _weights(run: Run) -> Path:
     return found
 
 
-def _facts(run: Run, one: AdapterRecord) -> dict[str, Any]:
-    """Return what is known of an adapter, ready for JSON."""
-    from agentevo.backbones.adapter import card_of
-    from agentevo.updating.adapters import size_of
-
-    folder = run.adapter_folder(one.name)
-    card = card_of(folder) if folder.is_dir() else {}
-    outcomes = run.ledger.updates(run.id, kind="outcome")
-    verdicts = {
-        v.kind: v.verdict
-        for v in run.ledger.verdicts(run.id)
-        if (v.generation == one.generation and v.kind.startswith("weights"))
-        or v.kind.startswith(f"adoption of {one.name} ")
-    }
-    return {
-        "adapter": one.name,
-        "generation": one.generation,
-        "parents": list(one.parents),
-        "created": one.created,
-        "path": str(folder),
-        "size": size_of(folder) if folder.is_dir() else None,
-        "score_before": one.score_before,
-        "score_after": one.score_after,
-        "verdicts": verdicts,
-        "used_in": [done.generation for done in outcomes if done.payload["adapter"] == one.name],
-        "in_force": run.incumbent().adapter == one.name,
-        "card": card,
-    }
-
-
 @app.command("list")
 def list_(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
     """List the adapters of a run, oldest first."""
+    from agentevo.evaluation.adapters import facts
+
     opened = _open(run)
     try:
-        found = [_facts(opened, one) for one in opened.ledger.adapters(opened.id)]
+        found = [facts(opened, one) for one in opened.ledger.adapters(opened.id)]
     finally:
         opened.close()
     if as_json:
@@ -107,19 +79,13 @@ def list_(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
         output.print_table(
             ["adapter!", "from", "trainer", "traces#", "score before#", "after#", "size#", ""],
             [
-                [one["adapter"], ", ".join(one["parents"]) or "plain", _way(one["card"]),
+                [one["adapter"], ", ".join(one["parents"]) or "plain", one["way"],
                  one["card"].get("data", {}).get("n_traces"), _score(one["score_before"]),
                  _score(one["score_after"]), _megabytes(one["size"]),
                  "in force" if one["in_force"] else ""]
                 for one in found
             ],
         )  # fmt: skip
-
-
-def _way(card: dict[str, Any]) -> str:
-    if "merged" in card:
-        return f"merged by {card['way']}"
-    return str(card.get("settings", {}).get("trainer", "from elsewhere"))
 
 
 def _score(value: float | None) -> str:
@@ -133,9 +99,11 @@ def _megabytes(size: int | None) -> str:
 @app.command("show")
 def show(run: str = RUN, adapter: str = NAME, as_json: bool = output.AS_JSON) -> None:
     """Show what an adapter was trained on, from what, how, and what it came to."""
+    from agentevo.evaluation.adapters import facts
+
     opened = _open(run)
     try:
-        one = _facts(opened, _record(opened, adapter))
+        one = facts(opened, _record(opened, adapter))
     finally:
         opened.close()
     if as_json:
@@ -147,7 +115,7 @@ def show(run: str = RUN, adapter: str = NAME, as_json: bool = output.AS_JSON) ->
     rows: list[tuple[str, object]] = [
         ("generation", one["generation"]),
         ("trained from", ", ".join(one["parents"]) or "the plain weights"),
-        ("by", _way(card)),
+        ("by", one["way"]),
         ("gate", verdicts or "not judged"),
         ("score before, after", " to ".join(
             _score(one[key]) for key in ("score_before", "score_after") if one[key] is not None)),

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from agentevo.config import ConfigError
 from agentevo.evaluation import figures, summary
+from agentevo.evaluation.adapters import facts
 from agentevo.evaluation.lessons import is_active, merged_into, verdicts_on
 from agentevo.evaluation.report import curve_plots
 from agentevo.folders import RunError, home, user
@@ -276,13 +277,10 @@ def versions(request: Request) -> Response:
 def adapters(request: Request) -> Response:
     """The adapters of a run with their lineage."""
     with _library(request).run(request.path_params["run"]) as of:
-        made = {
-            str(one.payload["adapter"]): one.payload
-            for one in of.ledger.updates(of.id, kind="weights")
-        }
         return page_of(
-            request, "adapters.html", of=of, adapters=of.ledger.adapters(of.id), made=made,
-            verdicts=of.ledger.verdicts(of.id), in_force=of.incumbent(),
+            request, "adapters.html", of=of,
+            adapters=[facts(of, one) for one in of.ledger.adapters(of.id)],
+            verdicts=of.ledger.verdicts(of.id),
         )  # fmt: skip
 
 

@@ -11,14 +11,9 @@ from typing import Any
 
 from agentevo.backbones.adapter import CARD, card_of, check_base
 from agentevo.config import ConfigError
-from agentevo.files import all_in, fingerprint_of
+from agentevo.files import fingerprint_of
 from agentevo.updating.traces import TrainingSet
 from agentevo.updating.training import loss_of
-
-
-def size_of(folder: Path) -> int:
-    """Return the bytes of a folder's files."""
-    return sum(path.stat().st_size for path in all_in(folder))
 
 
 @dataclass(frozen=True)

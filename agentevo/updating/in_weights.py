@@ -164,7 +164,7 @@ def tune(name: str, job: Job, progress: TrainProgress) -> dict[str, float]:
     """
     from agentevo.updating.launch import run_apart
 
-    settings = job.settings
+    job, settings = replace(job, trainer=name), job.settings
     if job.out.exists():  # of a run that was cut short right after
         return dict(json.loads((job.out / CARD).read_text())["figures"])
     if settings.rehearse_share:

@@ -95,6 +95,7 @@ def main(folder: Path) -> None:
         window=told["window"],
         seed=told["seed"],
         temperature=told["temperature"],
+        trainer=told["trainer"],
     )
     way = trainers(told["trainer"])[0]
     train(

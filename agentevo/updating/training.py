@@ -80,6 +80,8 @@ class Job:
     seed: int
     temperature: float = 1.0
     """At which the episodes were sampled, where their probabilities matter."""
+    trainer: str = ""
+    """Its name, for the card."""
 
     @property
     def work(self) -> Path:
@@ -405,6 +407,7 @@ def write_card(folder: Path, job: Job, figures: dict[str, float]) -> None:
     """Note in an adapter's folder what it was trained on, from what, and how."""
     told = {
         "base": fingerprint_of(job.weights),
+        "trainer": job.trainer,
         "start": job.start.name if job.start else "",
         "data": asdict(job.data.card),
         "settings": job.settings.model_dump(mode="json"),
