@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM
 from trl import SFTTrainer
 
@@ -58,7 +59,8 @@ class Tuner(SFTTrainer):  # type: ignore[misc]
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Return an item's share of the loss of a step."""
-        seen = [self._look(model, row) for row in inputs["rows"]]
+        rows = inputs["rows"]
+        seen = [self._look(model, row, again=len(rows) > 1) for row in rows]
         tokens = Tokens.joined([one.tokens for one in seen])
         imitated = torch.cat([one.imitated for one in seen])
         if num_items_in_batch is None:
@@ -75,7 +77,7 @@ class Tuner(SFTTrainer):  # type: ignore[misc]
             total = -(tokens.weights * tokens.logp)[imitated].sum()
             loss = loss + total * over_tokens
         if self._settings.anchor:
-            for one, row in zip(seen, inputs["rows"], strict=True):
+            for one, row in zip(seen, rows, strict=True):
                 with torch.no_grad(), self._reference(model) as plain:
                     reference = _logits(plain, row, one.places)
                 far = divergence(reference, one.logits)
@@ -117,11 +119,21 @@ class Tuner(SFTTrainer):  # type: ignore[misc]
             setattr(self, name, Dataset.from_list(noted))
         self.model.train()
 
-    def _look(self, model: Any, inputs: dict[str, torch.Tensor]) -> Seen:
-        """Return what the model makes of a row's reply tokens."""
+    def _look(self, model: Any, inputs: dict[str, torch.Tensor], *, again: bool = False) -> Seen:
+        """Return what the model makes of a row's reply tokens.
+
+        Args:
+            model: that is trained.
+            inputs: the row.
+            again: True: its inside is not kept but worked out again for the gradient, so that an
+                item of many rows needs no more memory than one of a single row.
+        """
         labels = inputs["labels"][0]
         places = (labels[1:] != IGNORED).nonzero()[:, 0]
-        logits = _logits(model, inputs, places)
+        if again and torch.is_grad_enabled():
+            logits = checkpoint(_logits, model, inputs, places, use_reentrant=False)
+        else:
+            logits = _logits(model, inputs, places)
         ids = labels[places + 1]
         scaled = logits.float() / self._temperature
         logp = scaled.gather(1, ids[:, None])[:, 0] - scaled.logsumexp(-1)

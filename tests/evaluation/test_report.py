@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from agentevo.config import EndpointSettings
 from agentevo.evaluation.ablation import four_arms
 from agentevo.evaluation.report import arms_table
 from agentevo.experience import Recall
@@ -92,13 +93,24 @@ def test_verdicts_costs_and_endings_are_the_ledgers(whole: Run) -> None:
     assert (verdict["verdict"], verdict["evidence"]) == (kept.verdict, kept.evidence)
     assert kept.evidence["reason"] in page_text(page)  # type: ignore[operator]
     assert data["costs"] == [
-        {"phase": "acquisition", "n_prompt_tokens": 200, "n_reply_tokens": 20, "seconds": 5.0}
-    ]
+        {"phase": "acquisition", "n_prompt_tokens": 200, "n_reply_tokens": 20, "seconds": 5.0,
+         "price": 0.0}
+    ]  # fmt: skip
+    assert ">price<" not in page
     assert data["endings"] == {
         "acquisition": {"failure": 3, "success": 1},
         "gate": {"failure": 10, "success": 6},
         "report": {"success": 4, "failure": 4},
     }
+
+
+def test_tokens_have_a_price_where_one_is_set(whole: Run) -> None:
+    prices = EndpointSettings(prompt_price=5.0, reply_price=20.0)  # a million
+    whole.config = whole.config.model_copy(update={"endpoint": prices})
+    data, page = read(whole)
+    assert data["costs"][0]["price"] == pytest.approx((200 * 5 + 20 * 20) / 1e6)
+    assert ">price<" in page
+    assert "0.0014" in page_text(page)
 
 
 def test_a_lesson_has_the_utility_that_withholding_shows(run: Run) -> None:

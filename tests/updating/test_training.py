@@ -89,6 +89,19 @@ def test_a_preference_is_learned_over_all_calls_of_both_episodes(jobs: Jobs) -> 
         assert sum(margin(one) for one in pairs if one.pair == number) > 0.5
 
 
+def test_a_pair_in_many_rows_is_learned_as_in_one(jobs: Jobs) -> None:
+    more = tuple(call(f"And then {i}?", f"Action: stop {i}") for i in range(8))
+    pairs = [replace(one, calls=(*one.calls, *more[:: one.side])) for one in PAIRS]
+    short = jobs(set_of(*pairs), "short", n_epochs=3, lr=1e-3)
+    long = replace(jobs(set_of(*pairs), "long", n_epochs=3, lr=1e-3), window=1000)
+    for job in (short, long):
+        tune("dpo", job, ignore)
+    for one in pairs:
+        apart, together = (sum(gain(job, told) for told in one.calls[:1]) for job in (short, long))
+        assert apart == pytest.approx(together, abs=0.1)
+        assert abs(apart) > 0.1
+
+
 def test_the_preference_loss_is_the_papers(jobs: Jobs) -> None:
     """Rafailov et al. 2023, equation 7, from log-probabilities that were found dialogue by one."""
     job = jobs(set_of(*PAIRS), beta=0.3, n_epochs=3, lr=2e-3)
