@@ -281,7 +281,8 @@ async def adopt(run: Run, adapter: str, tell: Tell) -> str:
     n_closed = len(run.ledger.updates(run.id, kind="outcome"))
     cycle = Cycle(run, run.benchmark(), tell)
     kind = f"adoption of {adapter} for {old.name}"
-    verdict = await gate(cycle, n_closed, kind, old, new)
+    n_tried = sum(one.kind.startswith("adoption") for one in run.ledger.verdicts(run.id))
+    verdict = await gate(cycle, n_closed, kind, old, new, n_more=n_tried + 1)
     if verdict == "promote":
         run.promote(n_closed, "weights", new)
     return verdict

@@ -135,15 +135,28 @@ async def prepare(cycle: Cycle, tasks: Sequence[Task]) -> None:
 
 
 async def gate(
-    cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm, *, rule: Rule = judge
-) -> str:
-    """Return the verdict on a candidate: the recorded one, or one that is reached now."""
+    cycle: Cycle, generation: int, kind: str, old: Arm, new: Arm, *, rule: Rule = judge,
+    n_more: int = 0,
+) -> str:  # fmt: skip
+    """Return the verdict on a candidate: the recorded one, or one that is reached now.
+
+    Args:
+        cycle: what all nodes share.
+        generation: under which it is recorded.
+        kind: what stands at the gate.
+        old: the incumbent.
+        new: the candidate.
+        rule: how it is decided.
+        n_more: verdicts that share alpha, besides those that the run was planned with.
+    """
     run, config = cycle.run, cycle.run.config
     known = run.ledger.get_verdict(run.id, generation, kind)
     if known is None:
         tasks = run.tasks(cycle.benchmark, "validation", config.evaluation.n_gate_per_level)
         played = await play_arms(cycle, (old, new), tasks, generation, f"gate of {kind}")
-        settings = GateSettings(alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations)
+        settings = GateSettings(
+            alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations + n_more
+        )
         verdict = rule(*outcomes_of(*played), settings)
         evidence: Any = verdict.to_json()["evidence"]
         tokens = [fmean(one.n_prompt_tokens for one in arm) for arm in played]

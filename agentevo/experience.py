@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Ending = Literal["success", "failure", "step_limit", "budget", "stalled", "malformed", "error"]
+Ending = Literal[
+    "success", "failure", "answered", "step_limit", "budget", "stalled", "malformed", "error"
+]
 """Why an episode ended.
 
-`success` and `failure`: the environment said so. `step_limit`, `budget`: it was cut short.
-`stalled`: the agent did the same thing with the same result again and again. `malformed`: its
-replies could not be read. `error`: something broke, see `Trajectory.error`.
+`success` and `failure`: the environment said so. `answered`: it took the answer and does not judge.
+`step_limit`, `budget`: it was cut short. `stalled`: the agent did the same thing with the same
+result again and again. `malformed`: its replies could not be read. `error`: something broke, see
+`Trajectory.error`.
 """
 
 Purpose = Literal["acquisition", "gate", "report", "evaluation", "gate-aa", "solve"]

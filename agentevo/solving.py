@@ -110,6 +110,8 @@ class Agent:
 
         if learn and self.memory is None:
             raise ConfigError("to learn, an agent needs a run whose lessons it adds to")
+        if learn and task.split != "train":
+            raise ConfigError(f"{task.id} is of the {task.split} split: nothing is learned from it")
         async with self._lock:
             player = await asyncio.to_thread(self._player, learn)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -117,8 +119,7 @@ class Agent:
         one = attempts[-1]
         text = one.steps[-1].observation if one.steps else ""
         if one.benchmark == "question":
-            text = one.steps[-1].action or "" if one.ending == "failure" else ""
-            one = replace(one, ending="success" if text else one.ending)
+            text = one.steps[-1].action or "" if one.ending == "answered" else ""
         learned = await self._learn(player, one) if learn else ()
         return Answer(text, one, learned)
 

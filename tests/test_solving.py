@@ -113,7 +113,7 @@ def test_an_agent_without_tools_just_answers(server: Server) -> None:
     with Agent(f"endpoint:{server.url}#base") as agent:
         answer = asyncio.run(agent.solve("Lever or button?"))
     assert answer.text == "push button"
-    assert answer.trajectory.ending == "success"
+    assert (answer.trajectory.ending, answer.trajectory.success) == ("answered", False)
 
 
 def test_a_server_that_is_not_there_is_an_ending_and_no_crash(server: Server) -> None:
@@ -189,6 +189,14 @@ def test_an_agent_evolves_with_its_tools_and_one_in_no_file_is_refused() -> None
 
     with pytest.raises(ConfigError, match="is in no file"):
         Agent("seed", tools=[nowhere]).as_settings()
+
+
+def test_nothing_is_learned_from_a_held_out_task(shop: str) -> None:
+    from tests.worlds import boxes
+
+    task = boxes().tasks("test", 1)[0]
+    with Agent(memory=shop) as agent, pytest.raises(ConfigError, match="of the test split"):
+        asyncio.run(agent.play(boxes(), task, learn=True))
 
 
 def test_learning_wants_a_run_and_settings_want_a_backbone(shop: str) -> None:

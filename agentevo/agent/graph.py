@@ -258,7 +258,7 @@ def ending(state: State, limits: Limits) -> Ending | None:
     if observation.success:
         return "success"
     if observation.terminated:
-        return "failure"
+        return "failure" if observation.info.get("judged", True) else "answered"
     if observation.truncated or len(steps) >= limits.max_steps:
         return "step_limit"
     if state["n_tokens"] >= limits.max_tokens:

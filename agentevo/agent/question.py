@@ -24,7 +24,7 @@ class Question:
 
     def step(self, action: str) -> Observation:
         """Take the answer."""
-        return Observation("", terminated=True, info={"answer": action})
+        return Observation("", terminated=True, info={"judged": False})
 
     def close(self) -> None:
         """Do nothing."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from agentevo.cli import output
-from agentevo.cli.runs import RUN, arm_text, chosen
+from agentevo.cli.runs import RUN, arm_text, chosen, print_change
 from agentevo.cli.values import QUIET, check_choice
 
 if TYPE_CHECKING:
@@ -332,8 +332,4 @@ def rollback(
         opened.roll_back(new)
     finally:
         opened.close()
-    if as_json:
-        output.print_json({"in_force": new.pair, "was": old.pair})
-    else:
-        now = f"in force: {arm_text(new.pair)}"
-        print(f"{now}; it was: {arm_text(old.pair)}" if new != old else f"{now}, as before")
+    print_change(old, new, as_json=as_json)

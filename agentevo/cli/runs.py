@@ -287,6 +287,11 @@ def rollback(
         opened.roll_back(new)
     finally:
         opened.close()
+    print_change(old, new, as_json=as_json)
+
+
+def print_change(old: Arm, new: Arm, *, as_json: bool) -> None:
+    """Print what is in force now, and what was."""
     if as_json:
         output.print_json({"in_force": new.pair, "was": old.pair})
     else:

@@ -203,7 +203,7 @@ def judge_no_worse(
     candidate: Sequence[Outcome],
     settings: GateSettings | None = None,
 ) -> Verdict:
-    """Compare two arms of which the candidate is dearer or simpler: it need not be better.
+    """Compare two arms of which the candidate is cheaper: it need not be better.
 
     It is promoted unless it is shown to be worse, or its mean score is lower by more than
     `min_gain`: what cannot be told from no loss may still be one, so the estimate counts, too.

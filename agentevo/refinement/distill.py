@@ -79,6 +79,8 @@ def transcript_of(trajectory: Trajectory, n_words: int, fits: int, backbone: Bac
     """Return a transcript of at most `fits` tokens; steps that changed nothing go first."""
     steps = [(step.action or "(no action)", step.observation) for step in trajectory.steps]
     outcome = f"{'success' if trajectory.success else 'failure'}, score {trajectory.score:.2f}"
+    if trajectory.ending == "answered":
+        outcome = "answered; nobody said whether it was right"
     order = sorted(
         range(len(steps)),
         key=lambda i: (trajectory.steps[i].reward > 0, i >= len(steps) - 4, i < 4, i),
