@@ -246,7 +246,7 @@ async def play_four_arms(run: Run, tell: Tell) -> dict[str, list[Trajectory]]:
         The episodes of each arm, on the same tasks in one order; empty without test tasks.
     """
     from agentevo.cycle import Cycle, play_arms
-    from agentevo.evaluation.ablation import arms_of
+    from agentevo.evaluation.ablation import four_arms
 
     n = run.config.evaluation.n_test_per_level
     if not n:
@@ -254,7 +254,7 @@ async def play_four_arms(run: Run, tell: Tell) -> dict[str, list[Trajectory]]:
     benchmark = run.benchmark()
     tasks = run.tasks(benchmark, "test", n)
     force = run.incumbent()
-    arms = arms_of(run.ledger, run.id, force)
+    arms = four_arms(force)
     played = await play_arms(
         Cycle(run, benchmark, tell), list(arms.values()), tasks,
         run.config.n_generations, "test", "report",

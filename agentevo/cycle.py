@@ -221,10 +221,16 @@ async def play_arms(
 
 
 def promote(run: Run, generation: int, kind: str, arm: Arm) -> Arm:
-    """Put a pair in force, once, and return it."""
-    if run.incumbent() != arm:
-        run.promote(generation, kind, arm)
-    return arm
+    """Put a pair in force, once, and return it as it came to be."""
+    if run.incumbent() == arm:
+        return arm
+    for event in run.ledger.events(run.id, kind="promotion"):
+        told: Any = event.payload
+        done = Arm(told["memory_version"], told["adapter"])
+        same = (told["generation"], told["kind"], done.adapter) == (generation, kind, arm.adapter)
+        if same and (kind == "weights" or done == arm):  # weights may have changed the version
+            return done
+    return run.promote(generation, kind, arm)
 
 
 def held_out(cycle: Cycle) -> HeldOut:

@@ -154,8 +154,8 @@ async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         return {}
     version = int(str(update.payload["version_after"]))
     new = Arm(version, old.adapter)
-    before = run.snapshot(int(str(update.payload["version_before"])))
-    if _texts(run.snapshot(version)) == _texts(before):
+    before = run.snapshot(int(str(update.payload["version_before"])), old.adapter)
+    if _texts(run.snapshot(version, old.adapter)) == _texts(before):
         return {}  # at most, lessons have further sources
     verdict = await gate(cycle, generation, "memory", old, new)
     if verdict != "promote":

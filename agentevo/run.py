@@ -4,55 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agentevo import benchmarks, files
+from agentevo import benchmarks
 from agentevo.agent.graph import Limits
 from agentevo.agent.recollection import SnapshotRecaller
 from agentevo.agent.rollout import Player
 from agentevo.config import AgentSettings, ConfigError, RunConfig, make
 from agentevo.evaluation.evaluate import Arm
 from agentevo.folders import RunError, folder_of, user
+from agentevo.holdings import Holdings
 from agentevo.ledger import Ledger, LedgerError
-from agentevo.memory import Boilerplate, latest, take_snapshot
+from agentevo.memory import latest
 from agentevo.updating.consolidation import bring_back, known_by
 
 if TYPE_CHECKING:
-    from agentevo.backbones import Backbone
-    from agentevo.benchmarks import Benchmark, Progress, Task
-    from agentevo.memory import Embedder, Memory, Snapshot
+    from agentevo.benchmarks import Benchmark, Task
+    from agentevo.memory import Memory
 
 
 @dataclass
-class Run:
-    """A run that is open.
-
-    Args:
-        folder: where it lives.
-        config: its merged settings.
-        ledger: its history; writable where the run goes on.
-    """
-
-    folder: Path
-    config: RunConfig
-    ledger: Ledger
-    _backbones: dict[str, Backbone] = field(default_factory=dict)
-    _snapshots: dict[int, Snapshot] = field(default_factory=dict)
-    _memory: Memory | None = None
-    _embedder: Embedder | None = None
-    _common: Boilerplate | None = None
-
-    @property
-    def id(self) -> str:
-        """Its name, which is its folder's."""
-        return self.folder.name
+class Run(Holdings):
+    """A run that is open: what it holds, what it plays with, and where it stands."""
 
     @classmethod
     def start(cls, folder: Path, config: RunConfig) -> Run:
@@ -135,118 +114,7 @@ class Run:
         """Close it."""
         self.close()
 
-    def close(self) -> None:
-        """Close all that is open."""
-        if self._memory is not None:
-            self._memory.close()
-            self._memory = None
-        for backbone in self._backbones.values():
-            backbone.close()
-        self._backbones.clear()
-        self.ledger.close()
-
     # --- what it plays with ---------------------------------------------------------------
-
-    def benchmark(self) -> Benchmark:
-        """Return the run's benchmark."""
-        return benchmarks.load(self.config.benchmark)
-
-    def backbone(self, adapter: str = "") -> Backbone:
-        """Return the backbone with an adapter of this run, or plain; each is loaded once."""
-        from agentevo.backbones import load
-
-        if "" not in self._backbones:
-            n_slots = 2 * self.config.agent.n_at_once  # two arms may play side by side
-            plain = load(self.config.backbone, n_slots=n_slots, settings=self.config.endpoint)
-            self._backbones[""] = plain
-        if adapter not in self._backbones:
-            folder = self.adapter_folder(adapter)
-            if not folder.exists():
-                raise RunError(f"adapter {adapter} is missing: there is no {folder}")
-            trained = [one.payload for one in self.ledger.updates(self.id, kind="weights")]
-            noted = {one["adapter"]: one.get("sha256") for one in trained}.get(adapter)
-            if noted and noted != files.sha256_of(*files.all_in(folder)):
-                raise RunError(f"adapter {adapter} was altered: {folder} is not what was trained")
-            for name in [n for n in self._backbones if n]:  # one adapter at a time is enough
-                self._backbones.pop(name).close()
-            self._backbones[adapter] = self._backbones[""].with_adapter(adapter, folder)
-        return self._backbones[adapter]
-
-    def adapter_folder(self, adapter: str) -> Path:
-        """Return where an adapter's weights are."""
-        return self.folder / "adapters" / adapter
-
-    @property
-    def scope(self) -> str:
-        """The scope of the run's lessons: a label of the user's, or its benchmark."""
-        label = self.config.memory.scope
-        return label or re.sub(r"[^\w-]+", "-", self.config.benchmark).strip("-")
-
-    @property
-    def embedder_name(self) -> str:
-        """Which embedder the memory has: the one it was last made anew with."""
-        events = self.ledger.events(self.id, kind="embedder")
-        return str(events[-1].payload["embedder"]) if events else self.config.memory.embedder
-
-    def embedder(self) -> Embedder:
-        """Return the embedder of the memory."""
-        if self._embedder is None:
-            self._embedder = embedder_of(self.embedder_name)
-        return self._embedder
-
-    def memory(self) -> Memory:
-        """Return the run's memory, open for writing."""
-        from agentevo.memory import Memory
-
-        if self._memory is None:
-            self._memory = Memory(self.ledger.engine, self._index, self.scope, self.embedder())
-        return self._memory
-
-    def rebuild(self, embedder: str | None = None, progress: Progress | None = None) -> Memory:
-        """Make the memory's index anew from the log, and return the memory, open for writing.
-
-        Args:
-            embedder: what embeds from now on, as in the settings; None: what did so far.
-            progress: called with (lessons embedded, lessons to embed).
-
-        Raises:
-            MemoryAccessError: the embedder cannot be loaded; nothing was changed.
-        """
-        from agentevo.memory import Memory
-
-        if embedder and embedder != self.embedder_name:
-            self._embedder = embedder_of(embedder)
-            self._embedder.embed(["that it can be loaded"])
-            self.ledger.add_event(self.id, "embedder", {"embedder": embedder})
-        self._memory = Memory(
-            self.ledger.engine, self._index, self.scope, self.embedder(),
-            rebuild=True, progress=progress,
-        )  # fmt: skip
-        return self._memory
-
-    @property
-    def _index(self) -> str | Path:
-        return self.config.memory.index or self.folder / "index"
-
-    def snapshot(self, version: int) -> Snapshot:
-        """Return the memory as of a version, with what its lessons had proven to be worth then."""
-        if version not in self._snapshots:
-            snapshot = take_snapshot(self.ledger.engine, self.scope, self.embedder(), version)
-            made: list[Any] = [one.payload for one in self.ledger.updates(self.id, kind="memory")]
-            credit = [one["credit"] for one in made if one["version_after"] <= version]
-            worth = {key: one["mean"] for key, one in credit[-1].items()} if credit else {}
-            self._snapshots[version] = snapshot.with_utility(worth) if worth else snapshot
-        return self._snapshots[version]
-
-    def boilerplate(self) -> Boilerplate:
-        """Return what all tasks of the first generation have in common; empty while it goes on."""
-        if self._common is None:
-            if not self.ledger.get_update(self.id, 1, "drafts"):
-                return Boilerplate()
-            played = self.ledger.episodes(self.id, generation=1, purpose="acquisition")
-            faced = {one.task_id: f"{one.instruction}\n{one.first_observation}" for one in played}
-            self._common = Boilerplate.of(faced.values())
-        return self._common
 
     def player(
         self,
@@ -266,7 +134,7 @@ class Run:
         agent, backbone = self.config.agent, self.backbone(arm.adapter)
         recall = None
         if arm.memory_version:
-            snapshot = self.snapshot(arm.memory_version)
+            snapshot = self.snapshot(arm.memory_version, arm.adapter)
             recall = SnapshotRecaller(
                 snapshot.without(arm.without) if arm.without else snapshot,
                 self.config.memory,
@@ -366,18 +234,37 @@ class Run:
         if arm.memory_version != was.memory_version:
             memory = self.memory()
             memory.revert(arm.memory_version, who=user(), why="rolled back")
-            then = self.snapshot(arm.memory_version).lessons
-            if {one.id for one in then if memory.get(one.id).status != "active"}:
+            then = self.snapshot(arm.memory_version, arm.adapter).lessons
+            active = [one.id for one in then if one.status == "active"]
+            if any(memory.get(name).status != "active" for name in active):
                 arm = replace(arm, memory_version=memory.version)
-        if arm.adapter != was.adapter and (known := known_by(self.ledger, self.id)):
-            memory = self.memory()
-            if bring_back(memory, known, arm.adapter, who=user()):
-                arm = replace(arm, memory_version=memory.version)
+        arm = self._with_all(arm, user())
         if arm != was:
             self.ledger.add_event(self.id, "rollback", {**arm.pair, "was": was.pair})
 
-    def promote(self, generation: int, kind: str, arm: Arm) -> None:
-        """Put a pair in force."""
+    def _with_all(self, arm: Arm, who: str) -> Arm:
+        """Return a pair like another, after the log has what its adapter does not know as active.
+
+        Args:
+            arm: its memory is the log's latest, but for what stands at no gate.
+            who: recorded with each event.
+        """
+        shown = self.snapshot(arm.memory_version, arm.adapter).lessons if arm.memory_version else ()
+        if all(one.status == "active" for one in shown):
+            return arm
+        memory = self.memory()
+        memory.revert(arm.memory_version, who=who, why="what followed is not in force")
+        bring_back(memory, known_by(self.ledger, self.id), arm.adapter, who=who)
+        return replace(arm, memory_version=memory.version)
+
+    def promote(self, generation: int, kind: str, arm: Arm) -> Arm:
+        """Put a pair in force, and return it.
+
+        Lessons that another adapter had internalised are active again: then its memory is a new
+        version, which says the same as the one that was judged.
+        """
+        if arm.adapter != self.incumbent().adapter:
+            arm = self._with_all(arm, f"generation {generation}")
         self.ledger.add_event(
             self.id,
             "promotion",
@@ -388,6 +275,7 @@ class Run:
                 "adapter": arm.adapter,
             },
         )
+        return arm
 
 
 def limits_of(agent: AgentSettings) -> Limits:
@@ -400,13 +288,6 @@ def limits_of(agent: AgentSettings) -> Limits:
         n_malformed=agent.n_malformed,
         reply_timeout_s=agent.reply_timeout_s,
     )
-
-
-def embedder_of(name: str) -> Embedder:
-    """Return an embedder by its name in the settings; nothing is loaded yet."""
-    from agentevo.memory import MiniLM, SentenceModel
-
-    return MiniLM() if name == "minilm" else SentenceModel(name)
 
 
 def fingerprint(config: RunConfig) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agentevo.run import Run
 
     Watch = Callable[[Step], None]
+    Hear = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,16 @@ class Agent:
         self._lock = asyncio.Lock()
 
     async def solve(
-        self, question: str, *, learn: bool = False, watch: Watch | None = None
-    ) -> Answer:
+        self, question: str, *, learn: bool = False, watch: Watch | None = None,
+        hear: Hear | None = None,
+    ) -> Answer:  # fmt: skip
         """Answer a question, or do what it asks by the tools.
 
         Args:
             question: in plain words.
             learn: True: what was learned is written to the run's lessons as pending.
             watch: hears of each step as it is done.
+            hear: hears of the model's replies as they come, piece by piece where it streams.
 
         Raises:
             ConfigError: a setting is not allowed, or `learn` without a run.
@@ -100,11 +103,13 @@ class Agent:
         from agentevo.agent.question import Questions, as_task
 
         number = int.from_bytes(hashlib.sha256(question.encode()).digest()[:4], "big")
-        return await self.play(Questions(), as_task(question, number), learn=learn, watch=watch)
+        task = as_task(question, number)
+        return await self.play(Questions(), task, learn=learn, watch=watch, hear=hear)
 
     async def play(
-        self, benchmark: Opens, task: Task, *, learn: bool = False, watch: Watch | None = None
-    ) -> Answer:
+        self, benchmark: Opens, task: Task, *, learn: bool = False, watch: Watch | None = None,
+        hear: Hear | None = None,
+    ) -> Answer:  # fmt: skip
         """Play one task of a benchmark; see `solve`."""
         from agentevo.agent.rollout import Occasion, play
 
@@ -115,7 +120,8 @@ class Agent:
         async with self._lock:
             player = await asyncio.to_thread(self._player, learn)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        attempts = await play(player, benchmark, task, Occasion(0, "solve", now), watch=watch)
+        occasion = Occasion(0, "solve", now)
+        attempts = await play(player, benchmark, task, occasion, watch=watch, hear=hear)
         one = attempts[-1]
         text = one.steps[-1].observation if one.steps else ""
         if one.benchmark == "question":
@@ -186,7 +192,7 @@ class Agent:
         if not arm.memory_version:
             return player
         recall = SnapshotRecaller(
-            run.snapshot(arm.memory_version), run.config.memory, player.backbone.count_tokens,
+            run.snapshot(arm.memory_version, ""), run.config.memory, player.backbone.count_tokens,
             common=run.boilerplate(),
         )  # fmt: skip
         return replace(player, recall=recall, memory_version=arm.memory_version)

@@ -1,6 +1,6 @@
 """Snapshot: the active lessons as of one version, read-only, made from the log alone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,7 +30,7 @@ class Snapshot:
     version: int
     """The version it shows; 0 is the empty memory."""
     lessons: tuple[Lesson, ...]
-    """The active lessons, oldest first."""
+    """Those that may be recalled, oldest first: the active ones, and others that were asked for."""
     vectors: Vectors
     """Of their situations: float32, (n, d), each of length 1."""
     utility: tuple[float, ...]
@@ -94,6 +94,7 @@ def take_snapshot(
     version: int | None = None,
     *,
     keep: bool = False,
+    also: Collection[str] = (),
 ) -> Snapshot:
     """Make a snapshot from the log, also while another process has the index open.
 
@@ -103,6 +104,8 @@ def take_snapshot(
         embedder: Embeds what the database has no vector of, and later the queries.
         version: As of which version; None means the latest, 0 the empty memory.
         keep: Write new vectors to the database; a reader does not.
+        also: Ids of lessons that are shown where they are internalised, as if they were active:
+            for weights that do not know them.
 
     Raises:
         MemoryUseError: There is no such version.
@@ -112,6 +115,10 @@ def take_snapshot(
         raise MemoryUseError(
             f"scope {scope!r} has no version {version}; the latest is {state.version}"
         )
-    lessons = state.active
+    lessons = tuple(
+        one
+        for one in state.lessons.values()
+        if one.status == "active" or (one.status == "internalised" and one.id in also)
+    )
     vectors = vectors_of(engine, embedder, [one.situation for one in lessons], keep=keep)
     return Snapshot(scope, state.version, lessons, vectors, (0.0,) * len(lessons), embedder)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agentevo import Agent, evolve
-from agentevo.evaluation.ablation import arms_of
+from agentevo.evaluation.ablation import four_arms
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.gate import GateSettings, Outcome, judge_no_worse
 from agentevo.run import Run
@@ -51,8 +51,10 @@ def test_a_lesson_that_the_weights_know_leaves_the_prompt_and_comes_back() -> No
         verdict.evidence["reason"]
     )
     # the plain weights still need the lesson: the arm of memory alone has it
-    arms = arms_of(run.ledger, run.id, run.incumbent())
-    assert arms["memory"].memory_version < arms["both"].memory_version
+    arms = four_arms(run.incumbent())
+    force = run.incumbent().memory_version
+    assert run.snapshot(force, adapter).lessons == ()
+    assert [one.status for one in run.snapshot(force, "").lessons] == ["internalised"]
     scores = {
         label: {one.score for one in run.ledger.summaries(run.id, purpose="report", arm=arm.name)}
         for label, arm in arms.items()

@@ -245,7 +245,7 @@ def test_a_lesson_shown_to_be_harmful_stays_retired_where_the_new_ones_are_refus
         found = {one.id: one.status for one in memory.lessons}
         assert found == {old.id: "retired", new.id: "pending"}
         in_force = run.incumbent().memory_version
-        assert not run.snapshot(in_force).lessons, "what is retired is not shown again"
+        assert not run.snapshot(in_force, "").lessons, "what is retired is not shown again"
     assert len(run.ledger.events(run.id, kind="retirement")) == 1
     run.close()
 

@@ -60,6 +60,37 @@ def test_a_model_that_calls_tools_in_its_own_form_is_given_them_so(server: Serve
     assert "Tools, called as" not in sent[0]["content"]
 
 
+def test_what_the_model_says_is_heard_as_it_comes(server: Server) -> None:
+    heard, steps = list[str](), list[Step]()
+    with Agent(f"endpoint:{server.url}#base") as agent:
+        answer = asyncio.run(agent.solve("What now?", hear=heard.append, watch=steps.append))
+        again = asyncio.run(agent.solve("What now?"))
+    assert heard == ["Thought:", " I", " am", " base.\nAction:", " push", " button"]
+    assert "".join(heard) == steps[0].reply == again.trajectory.steps[0].reply
+    assert (answer.trajectory.n_reply_tokens, again.trajectory.n_reply_tokens) == (7, 7)
+    assert [bool(one.get("stream")) for one in server.asked] == [True, False]
+
+
+def test_tools_are_called_in_a_stream_too(server: Server) -> None:
+    server.tools = "called"
+    heard = list[str]()
+    with Agent(f"endpoint:{server.url}#base", tools=[stock, price]) as agent:
+        answer = asyncio.run(agent.solve("How many kettles?", hear=heard.append))
+    assert answer.text == "7 and kettle: 20"
+    assert [one.name for one in answer.trajectory.steps[0].calls] == ["stock", "price"]
+    assert "".join(heard) == answer.trajectory.steps[1].reply
+
+
+def test_a_stream_that_breaks_off_is_asked_for_again_and_told_once(server: Server) -> None:
+    server.faults = ["break"]
+    heard = list[str]()
+    with Agent(f"endpoint:{server.url}#base") as agent:
+        answer = asyncio.run(agent.solve("What now?", hear=heard.append))
+    assert answer.text == "push button"
+    assert "".join(heard) == answer.trajectory.steps[0].reply
+    assert [bool(one.get("stream")) for one in server.asked] == [True, False]
+
+
 @pytest.mark.parametrize("how", ["ignored", "refused"])
 def test_a_model_that_does_not_call_tools_is_told_of_them_in_words(
     server: Server, how: str

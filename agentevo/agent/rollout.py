@@ -17,6 +17,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.types import StreamMode
 
 from agentevo.agent.graph import (
     Episode,
@@ -83,6 +84,7 @@ async def play(
     occasion: Occasion,
     *,
     watch: Callable[[Step], None] | None = None,
+    hear: Callable[[str], None] | None = None,
 ) -> list[Trajectory]:
     """Play one task and return its attempts; an error is the ending of the last one.
 
@@ -92,6 +94,7 @@ async def play(
         task: what is played.
         occasion: names the episode.
         watch: hears of each step as it is done.
+        hear: hears of each reply as it comes, piece by piece where the model streams.
     """
     began = time.monotonic()
     name = occasion.episode_id(task)
@@ -133,14 +136,19 @@ async def play(
             schemas = tuple(convert_to_openai_tool(tool) for tool in given)
         n_nodes = (2 * episode.limits.max_steps + 4) * player.n_attempts
         config: RunnableConfig = {"recursion_limit": n_nodes + 10}
-        async for update in compiled().astream(
-            state,
-            context=episode,
-            config=config,
-            stream_mode="values",
+        modes: list[StreamMode] = ["values"] if hear is None else ["values", "messages"]
+        mode: str
+        update: Any
+        async for mode, update in compiled().astream(
+            state, context=episode, config=config, stream_mode=modes
         ):
+            if mode == "messages":
+                piece, facts = update
+                if hear is not None and facts["langgraph_node"] == "act" and piece.text:
+                    hear(str(piece.text))
+                continue
             n_known = len(state.get("steps", ()))
-            state = update  # type: ignore[assignment]
+            state = update
             for step in state.get("steps", ())[n_known:]:
                 if watch is not None:
                     watch(step)

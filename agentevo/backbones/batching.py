@@ -13,7 +13,7 @@ import hashlib
 import os
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -58,6 +58,8 @@ class Request:
     temperature: float
     seed: str
     with_logprobs: bool = False
+    hear: Callable[[Sequence[int]], None] | None = None
+    """Hears of the reply's tokens so far, in the loop's thread."""
     future: Future[Reply] = field(default_factory=Future)
     logprobs: list[float] = field(default_factory=list)
     out: list[int] = field(default_factory=list)
@@ -115,7 +117,7 @@ class Batchers:
 
     def submit(
         self, ids: Sequence[int], *, session: str, max_tokens: int, temperature: float, seed: str,
-        with_logprobs: bool = False,
+        with_logprobs: bool = False, hear: Callable[[Sequence[int]], None] | None = None,
     ) -> Future[Reply]:  # fmt: skip
         """Queue a prompt where its dialogue is known, or where least is to be done.
 
@@ -130,7 +132,7 @@ class Batchers:
         if own.load() > 1.5 * best.load() + 0.5:
             own.forget(session)
             own = best
-        request = Request(session, list(ids), max_tokens, temperature, seed, with_logprobs)
+        request = Request(session, list(ids), max_tokens, temperature, seed, with_logprobs, hear)
         return own.submit(request)
 
     def close(self) -> None:
@@ -295,6 +297,8 @@ class Batcher:
                 own = guesses[request.slot]
                 scores = [next(logits) for _ in range(len(own) + 1)]
                 reply = self._append(request, scores, own)
+                if request.hear is not None:
+                    request.hear(request.out)
             if reply is not None:
                 done.append((request, reply))
             elif not request.future.cancelled():  # by a timeout, or because the run ends

@@ -8,19 +8,26 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextvars import Context
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    message_chunk_to_message,
+)
 from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
 from agentevo.backbones.backbone import BackboneError
-from agentevo.backbones.chat import EpisodeChat
+from agentevo.backbones.chat import EpisodeChat, Hear
 from agentevo.config import EndpointSettings
 
 BUSY = (408, 409, 425, 429)
@@ -52,7 +59,7 @@ class EndpointChat(EpisodeChat):
         return self.model_copy(update={"tools": tuple(map(convert_to_openai_tool, tools))})
 
     def submit(
-        self, messages: Sequence[BaseMessage]
+        self, messages: Sequence[BaseMessage], hear: Hear | None = None
     ) -> tuple[Future[Any], Callable[[Any], AIMessage]]:
         """Ask the endpoint; the future holds the message itself."""
         name = hashlib.sha256(f"{self.episode}/{len(messages)}".encode()).digest()
@@ -63,7 +70,7 @@ class EndpointChat(EpisodeChat):
         }
         if self.with_tokens:
             sampling |= self.backbone.asks_for_tokens
-        return self.backbone.submit(messages, sampling, self.tools), lambda reply: reply
+        return self.backbone.submit(messages, sampling, self.tools, hear), lambda reply: reply
 
 
 class _Line:
@@ -76,7 +83,8 @@ class _Line:
         self._thread.start()
 
     def submit(self, work: Coroutine[Any, Any, AIMessage]) -> Future[AIMessage]:
-        return asyncio.run_coroutine_threadsafe(work, self.loop)
+        # in no context: whoever listens to the episode's model does not want to hear this one, too
+        return Context().run(asyncio.run_coroutine_threadsafe, work, self.loop)
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._close_client(), self.loop).result()
@@ -179,6 +187,7 @@ class Endpoint:
         messages: Sequence[BaseMessage],
         sampling: dict[str, Any],
         tools: Sequence[dict[str, Any]] = (),
+        hear: Hear | None = None,
     ) -> Future[AIMessage]:
         """Ask the model; the future holds its reply, or the endpoint's own error.
 
@@ -186,6 +195,7 @@ class Endpoint:
             messages: the dialogue so far.
             sampling: temperature, max_tokens and seed, as far as the model takes them.
             tools: schemas of tools that it may call in its own form.
+            hear: hears of the reply's text as it comes.
 
         Raises:
             BackboneError: it was closed.
@@ -196,7 +206,7 @@ class Endpoint:
             if self._line is None:
                 self._line = _Line(self._make, self.settings.n_at_once)
             self._n_asked += 1
-            future = self._line.submit(self._ask(self._line, messages, sampling, tools))
+            future = self._line.submit(self._ask(self._line, messages, sampling, tools, hear))
         future.add_done_callback(self._answered)
         return future
 
@@ -213,6 +223,7 @@ class Endpoint:
         messages: Sequence[BaseMessage],
         sampling: dict[str, Any],
         tools: Sequence[dict[str, Any]],
+        hear: Hear | None,
     ) -> AIMessage:
         taken = {
             key: value for key, value in sampling.items() if key in type(line.model).model_fields
@@ -220,7 +231,13 @@ class Endpoint:
         model: Runnable[LanguageModelInput, AIMessage] = line.model.model_copy(update=taken)
         if tools:
             model = line.model.model_copy(update=taken).bind_tools(list(tools))
-        reply: AIMessage | None = None
+        reply, said = None, list[str]()
+
+        def listen(text: str) -> None:
+            said.append(text)
+            assert hear is not None
+            hear(text)
+
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(may_pass),
             wait=_pause,
@@ -230,9 +247,13 @@ class Endpoint:
         ):
             with attempt:
                 async with line.free:
-                    reply = await asyncio.wait_for(
-                        model.ainvoke(list(messages)), self.settings.timeout_s
+                    streams = hear is not None and not said  # what was cut is not told twice
+                    asked = (
+                        _streamed(model, messages, listen)
+                        if streams
+                        else model.ainvoke(list(messages))
                     )
+                    reply = await asyncio.wait_for(asked, self.settings.timeout_s)
         assert reply is not None
         return self.checked(reply)
 
@@ -262,6 +283,26 @@ class Endpoint:
         """Let go of what requests needed."""
         if self._line is not None:
             self._line.close()
+
+
+async def _streamed(
+    model: Runnable[LanguageModelInput, AIMessage], messages: Sequence[BaseMessage], hear: Hear
+) -> AIMessage:
+    """Return a reply after its text was told piece by piece."""
+    whole: AIMessageChunk | None = None
+    async for piece in model.astream(list(messages)):
+        assert isinstance(piece, AIMessageChunk)
+        whole = piece if whole is None else whole + piece
+        if text := str(piece.text):
+            hear(text)
+    if whole is None:
+        raise ValueError("the server sent nothing")
+    told = whole.response_metadata
+    if told.get("model_provider") == "openai" and not told.get("finish_reason"):
+        raise ValueError("the server's stream broke off")
+    message = message_chunk_to_message(whole)
+    assert isinstance(message, AIMessage)
+    return message
 
 
 def may_pass(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from agentevo.backbones.adapter import check_base
 from agentevo.backbones.backbone import BackboneError
-from agentevo.backbones.chat import EpisodeChat
+from agentevo.backbones.chat import EpisodeChat, Hear
 
 ROLE = {"system": "system", "human": "user", "ai": "assistant"}
 
@@ -21,7 +21,7 @@ class LocalChat(EpisodeChat):
     """A chat model for one episode, on a model that many episodes share."""
 
     def submit(
-        self, messages: Sequence[BaseMessage]
+        self, messages: Sequence[BaseMessage], hear: Hear | None = None
     ) -> tuple[Future[Any], Callable[[Any], AIMessage]]:
         """Queue the dialogue; return the future of the reply's tokens, and how to read them."""
         ids = self.backbone.encode(messages)
@@ -32,8 +32,22 @@ class LocalChat(EpisodeChat):
             temperature=self.temperature,
             seed=f"{self.episode}/{len(messages)}/{len(ids)}",
             with_logprobs=self.with_tokens,
+            hear=None if hear is None else self._telling(hear),
         )
         return future, lambda reply: self._message(ids, reply)
+
+    def _telling(self, hear: Hear) -> Callable[[Sequence[int]], None]:
+        """Return what hears of a reply's tokens so far, and passes on the text that is new."""
+        n_told = 0
+
+        def told(ids: Sequence[int]) -> None:
+            nonlocal n_told
+            text = str(self.backbone.tokenizer.decode(ids))
+            if not text.endswith("\ufffd"):  # half a character
+                hear(text[n_told:])
+                n_told = len(text)
+
+        return told
 
     def _message(self, ids: list[int], reply: Any) -> AIMessage:
         end = [self.backbone.tokenizer.eos_token_id] if reply.finished else []

@@ -64,7 +64,7 @@ def openai_chat(url: str, model: str, settings: EndpointSettings, **more: Any) -
 
     return ChatOpenAI(
         model=model, base_url=url, api_key=api_key(),
-        max_retries=0, timeout=settings.timeout_s, use_responses_api=False,
+        max_retries=0, timeout=settings.timeout_s, use_responses_api=False, stream_usage=True,
         http_async_client=DefaultAsyncHttpxClient(timeout=settings.timeout_s), **more,
     )  # fmt: skip
 

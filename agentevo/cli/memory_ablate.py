@@ -42,10 +42,11 @@ def ablate(
     chosen = parse_levels(levels)
     opened = Run.open(run, write=True)
     try:
-        version = opened.incumbent().memory_version
-        known = lessons(opened.ledger.engine, opened.scope) if version else ()
+        force = opened.incumbent()
+        known = lessons(opened.ledger.engine, opened.scope) if force.memory_version else ()
         found = pick(lesson, known)
-        if found.id not in {one.id for one in opened.snapshot(version).lessons}:
+        shown = opened.snapshot(force.memory_version, force.adapter).lessons
+        if found.id not in {one.id for one in shown}:
             raise RunError(f"lesson {found.id} is {found.status}, and not in force")
         n_tasks = n_per_level * len(chosen or opened.config.levels or opened.benchmark().levels)
 

@@ -36,7 +36,7 @@ def solve(
     as_json: bool = output.AS_JSON,
     quiet: bool = QUIET,
 ) -> None:
-    """Answer one question or play one task; each step is shown on stderr as it is done."""
+    """Answer one question or play one task; what the agent says and does is shown on stderr."""
     from agentevo.config import parse_set
     from agentevo.solving import Agent
 
@@ -69,16 +69,16 @@ async def _answer(
     agent: Agent, question: str | None, benchmark: str | None, task: str | None, learn: bool,
     quiet: bool,
 ) -> Answer:  # fmt: skip
-    watch = None if quiet else _show
+    watch, hear = (None, None) if quiet else (_show, _say)
     if question is not None:
-        return await agent.solve(question, learn=learn, watch=watch)
+        return await agent.solve(question, learn=learn, watch=watch, hear=hear)
     from agentevo import benchmarks
 
     assert task is not None
     found = benchmarks.load(benchmark or _benchmark_of(agent))
     one = _task_of(found, task)
     await asyncio.to_thread(found.prepare, [one])
-    return await agent.play(found, one, learn=learn, watch=watch)
+    return await agent.play(found, one, learn=learn, watch=watch, hear=hear)
 
 
 def _benchmark_of(agent: Agent) -> str:
@@ -115,11 +115,12 @@ def _task_of(benchmark: Any, name: str) -> Any:
     raise ConfigError(f"{benchmark.name} has no task {name!r}; its ids are such as {some}")
 
 
+def _say(text: str) -> None:
+    """Show what the model says as it comes."""
+    print(text, end="", file=sys.stderr, flush=True)
+
+
 def _show(step: Step) -> None:
-    """Show a step as it is done."""
-    if step.thought:
-        print(f"\n{step.thought}", file=sys.stderr)
-    for line in (step.action or "(no action)").splitlines():
-        print(f"> {line}", file=sys.stderr)
-    if step.observation.strip():
-        print(step.observation.strip(), file=sys.stderr, flush=True)
+    """Show what came of a reply, which was shown itself."""
+    calls = [f"> {one.name} {one.arguments}" for one in step.calls]
+    print("\n".join(["", *calls, step.observation.strip(), ""]), file=sys.stderr, flush=True)

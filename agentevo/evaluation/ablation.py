@@ -4,54 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.statistics import Interval, paired_difference, stratified_mean, wilson
 
 if TYPE_CHECKING:
     from agentevo.experience import Trajectory
-    from agentevo.ledger import EpisodeSummary, Ledger
+    from agentevo.ledger import EpisodeSummary
 
 ARMS = ("plain", "memory", "weights", "both")
 
 
-def four_arms(memory_version: int, adapter: str, whole: int | None = None) -> dict[str, Arm]:
-    """Return the arms of a generation's outcome.
-
-    Args:
-        memory_version: of the memory in force.
-        adapter: in force.
-        whole: version of the memory with the lessons that the adapter has internalised, which the
-            plain weights need; None: it has none.
-    """
+def four_arms(pair: Arm) -> dict[str, Arm]:
+    """Return the arms of a pair of memory and weights."""
     return {
         "plain": Arm(0, ""),
-        "memory": Arm(memory_version if whole is None else whole, ""),
-        "weights": Arm(0, adapter),
-        "both": Arm(memory_version, adapter),
+        "memory": Arm(pair.memory_version, ""),
+        "weights": Arm(0, pair.adapter),
+        "both": pair,
     }
-
-
-def arms_of(ledger: Ledger, run: str, pair: Arm) -> dict[str, Arm]:
-    """Return the four arms of a pair of a run."""
-    whole = _whole_memory(ledger, run, pair.memory_version, pair.adapter)
-    return four_arms(pair.memory_version, pair.adapter, whole)
-
-
-def _whole_memory(ledger: Ledger, run: str, memory_version: int, adapter: str) -> int | None:
-    """Return the version before lessons were internalised in the adapter; None: none were."""
-    found: list[Any] = [
-        one.payload for one in ledger.updates(run) if one.kind.startswith("internalised")
-    ]
-    return next(
-        (
-            one["version_before"]
-            for one in found
-            if one["adapter"] == adapter and one["version_after"] == memory_version
-        ),
-        None,
-    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentevo.evaluation.ablation import Row, arms_of, table
+from agentevo.evaluation.ablation import Row, four_arms, table
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.statistics import Interval, mean_interval, stratified_mean, wilson
 
@@ -114,7 +114,7 @@ def arms_table(run: Run) -> list[Row]:
 def arms_figures(run: Run) -> ArmsFigures:
     """Return the four arms with their levels, and say what is not played yet."""
     pair, whose = _reported_pair(run)
-    arms = arms_of(run.ledger, run.id, pair)
+    arms = four_arms(pair)
     episodes = {name: _test_episodes(run, name) for name in {arm.name for arm in arms.values()}}
     tasks = {task for played in episodes.values() for task in played}
     whole = {
@@ -150,7 +150,7 @@ def _reported_pair(run: Run) -> tuple[Arm, str]:
             choices.append((last, f"the outcome of generation {update.generation}"))
 
     def n_played(choice: tuple[Arm, str]) -> int:
-        names = {arm.name for arm in arms_of(run.ledger, run.id, choice[0]).values()}
+        names = {arm.name for arm in four_arms(choice[0]).values()}
         return sum(bool(run.ledger.finished(run.id, purpose="report", arm=one)) for one in names)
 
     return max(choices, key=n_played)  # the first of equals, which is the incumbent

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import sqlalchemy as sa
 
-from agentevo.evaluation.ablation import arms_of
+from agentevo.evaluation.ablation import four_arms
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.lessons import Worth
 from agentevo.memory import Lesson, Utility, history, lessons, metadata
@@ -141,7 +141,7 @@ def lessons_figures(run: Run) -> LessonsFigures:
 def readings(run: Run, arms: ArmsFigures) -> tuple[Reading, ...]:
     """Return up to three episodes to read in full, of the test split where it is played."""
     pair = Arm(arms.memory_version, arms.adapter)
-    names = {label: arm.name for label, arm in arms_of(run.ledger, run.id, pair).items()}
+    names = {label: arm.name for label, arm in four_arms(pair).items()}
     plain, both = names["plain"], names["both"]
     failed = _of(run, success=False, purpose="report", arm=plain)
     solved = [] if both == plain else _of(run, success=True, purpose="report", arm=both)

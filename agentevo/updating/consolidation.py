@@ -59,11 +59,19 @@ def internalise(
     return memory.version
 
 
-def known_by(ledger: Ledger, run: str) -> dict[str, str]:
-    """Return which adapter each internalised lesson was internalised in."""
+def known_by(ledger: Ledger, run: str, version: int | None = None) -> dict[str, str]:
+    """Return which adapter each lesson was internalised in that ever was.
+
+    Args:
+        ledger: of the run.
+        run: its id.
+        version: of the memory, up to which; None: the latest.
+    """
     found: dict[str, str] = {}
     for update in ledger.updates(run):
         if update.kind not in UPDATES:
+            continue
+        if version is not None and int(str(update.payload["version_after"])) > version:
             continue
         adapter, names = str(update.payload["adapter"]), update.payload["lessons"]
         if isinstance(names, list):

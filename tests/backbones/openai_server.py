@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 
@@ -20,7 +22,8 @@ class Server:
 
     def __init__(self) -> None:
         self.faults: list[Any] = []
-        """What the next requests get: a status, `garbage`, `cut`, `hang`, or `wrong adapter`."""
+        """What the next requests get: a status, `garbage`, `cut`, `hang`, `wrong adapter`, or
+        `break`: a stream that breaks off after its first words."""
         self.asked: list[dict[str, Any]] = []
         self.models: dict[str, str] = {"base": ""}
         """Names, and the folder of each adapter."""
@@ -107,17 +110,41 @@ class Server:
             return JSONResponse({"error": {"message": "tools are not taken here"}}, 400)
         self.served[model] += 1
         words = sum(len(str(one["content"]).split()) for one in body["messages"])
+        usage = {"prompt_tokens": words, "completion_tokens": 7, "total_tokens": words + 7}
+        if body.get("stream"):
+            message = self._message(body, model)
+            pieces = self._pieces(model, message, usage, breaks=fault == "break")
+            return StreamingResponse(pieces, media_type="text/event-stream")
         return JSONResponse(
             {
                 "id": "x", "object": "chat.completion", "created": 0, "model": model,
                 "choices": [
                     {"index": 0, "finish_reason": "stop", "message": self._message(body, model)}
                 ],
-                "usage": {
-                    "prompt_tokens": words, "completion_tokens": 7, "total_tokens": words + 7,
-                },
+                "usage": usage,
             }
         )  # fmt: skip
+
+    async def _pieces(
+        self, model: str, message: dict[str, Any], usage: dict[str, int], *, breaks: bool
+    ) -> AsyncIterator[str]:
+        """Yield a message word by word, its calls at once, then what it cost."""
+
+        def piece(delta: dict[str, Any], why: str | None = None, **more: Any) -> str:
+            choices = [] if more else [{"index": 0, "delta": delta, "finish_reason": why}]
+            told = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": model}
+            return f"data: {json.dumps(told | {'choices': choices} | more)}\n\n"
+
+        words = (message["content"] or "").split(" ")
+        for i, word in enumerate(words):
+            yield piece({"role": "assistant", "content": word if i == 0 else f" {word}"})
+            if breaks:
+                return
+        if calls := message.get("tool_calls"):
+            yield piece({"tool_calls": [{"index": i, **one} for i, one in enumerate(calls)]})
+        yield piece({}, "stop")
+        yield piece({}, usage=usage)
+        yield "data: [DONE]\n\n"
 
     def _message(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         """Call the tools that there are, all of them, and answer with what they returned."""

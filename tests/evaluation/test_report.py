@@ -6,6 +6,7 @@ import pytest
 
 from agentevo.config import EndpointSettings
 from agentevo.evaluation.ablation import four_arms
+from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.report import arms_table
 from agentevo.experience import Recall
 from agentevo.memory import Memory, utilities
@@ -145,7 +146,7 @@ def test_a_lesson_that_left_says_why(run: Run) -> None:
 
 
 def test_three_episodes_are_there_to_read(whole: Run) -> None:
-    adapter = four_arms(1, "a1")
+    adapter = four_arms(Arm(1, "a1"))
     play(whole, adapter["weights"], "report", [0, 0, 0, 0])
     play(whole, adapter["both"], "report", [0, 0, 1, 0])
     whole.promote(1, "weights", adapter["both"])

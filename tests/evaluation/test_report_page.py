@@ -86,7 +86,7 @@ def test_a_run_that_has_only_begun_is_reported_with_what_is_missing(run: Run) ->
 
 
 def test_an_arm_that_is_under_way_is_left_out_and_named(whole: Run) -> None:
-    adapter = four_arms(1, "a1")
+    adapter = four_arms(Arm(1, "a1"))
     whole.promote(1, "weights", adapter["both"])
     play(whole, adapter["weights"], "report", [1, 1])
     data = read(whole)[0]

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         assert update is not None
         credit: Any = update.payload["credit"]
         played = run.ledger.episodes(run.id, generation=made.generation, purpose="acquisition")
-        whole = run.snapshot(force.memory_version)
+        whole = run.snapshot(force.memory_version, "")
         names = proposed(
             whole.lessons, [one for one in played if one.lessons],
             {key: Utility(**worth) for key, worth in credit.items()}, min_traces=MIN_TRACES,

@@ -26,6 +26,7 @@ from rich.table import Table
 from agentevo import benchmarks
 from agentevo.agent.graph import Limits
 from agentevo.agent.rollout import Occasion, Player, play_all
+from agentevo.backbones.chat import Hear
 from agentevo.backbones.seed.weights_file import checked_folder
 from agentevo.backbones.server import Server
 from agentevo.backbones.vllm import VLLM
@@ -40,10 +41,11 @@ class Noting(VLLM):
         messages: Sequence[BaseMessage],
         sampling: dict[str, Any],
         tools: Sequence[dict[str, Any]] = (),
+        hear: Hear | None = None,
     ) -> Future[AIMessage]:
         """Note the request, and send it."""
         self.noted.append((list(messages), dict(sampling)))
-        return super().submit(messages, sampling, tools)
+        return super().submit(messages, sampling, tools, hear)
 
     noted: list[tuple[list[BaseMessage], dict[str, Any]]]
 

@@ -183,9 +183,9 @@ def test_rolling_back_leaves_in_quarantine_what_a_person_put_there(run: Run) -> 
     run.promote(1, "memory", Arm(1, ""))
     with run.editing() as memory:
         memory.quarantine(bad, who="user:me", why="odd")
-    assert not run.snapshot(run.incumbent().memory_version).lessons
+    assert not run.snapshot(run.incumbent().memory_version, "").lessons
     run.roll_back(Arm(1, ""))
-    assert not run.snapshot(run.incumbent().memory_version).lessons
+    assert not run.snapshot(run.incumbent().memory_version, "").lessons
     with run.editing() as memory:
         memory.release(bad, who="user:me", why="it is fine")
     run.roll_back(Arm(1, ""))
@@ -201,8 +201,8 @@ def test_an_edit_that_was_cut_short_is_in_force_when_the_run_is_opened(
         patched.setattr(Run, "_note_edit", lambda *_: None)  # as if it died right before
         with run.editing() as memory:
             memory.retire(bad, who="user:me", why="wrong")
-    assert run.snapshot(run.incumbent().memory_version).lessons
+    assert run.snapshot(run.incumbent().memory_version, "").lessons
     run.close()
     opened = Run.open(run.folder, write=True, to_play=False)
-    assert not opened.snapshot(opened.incumbent().memory_version).lessons
+    assert not opened.snapshot(opened.incumbent().memory_version, "").lessons
     opened.close()
