@@ -153,6 +153,9 @@ class WeightSettings(Settings):
     reset_every: int = Field(0, ge=0)
     """Steps after which the weights go back to their running mean, and that to the start (elastic
     reset; wants `ema`). 0: never."""
+    n_rounds: int = Field(1, ge=1)
+    """Trainings in a generation; after each, its tasks are played again with the new weights, and
+    the next one goes on from these episodes: what `grpo` lives on."""
     n_averaged: int = Field(1, ge=1)
     """Trainings, each with another seed, whose weights are averaged."""
     keep_share: float = Field(1.0, gt=0, le=1)

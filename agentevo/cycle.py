@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
+from agentevo.acquisition.tasks import chooser
+from agentevo.agent.rollout import ROUND, Occasion, play_all
 from agentevo.benchmarks import Benchmark, Task
 from agentevo.evaluation.evaluate import Arm, evaluate
 from agentevo.evaluation.gate import GateSettings, Outcome, Verdict, judge
@@ -132,6 +134,42 @@ async def prepare(cycle: Cycle, tasks: Sequence[Task]) -> None:
         cycle.tell(News("phase", 0, "making games", n_done, n_all))
 
     await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=told, workers=2)
+
+
+async def sample(cycle: Cycle, generation: int, pair: Arm, number: int = 1) -> None:
+    """Play a generation's training tasks, sampling, so far as the ledger does not know it yet.
+
+    Args:
+        cycle: what all nodes share.
+        generation: whose tasks.
+        pair: what plays.
+        number: of the round in which they are played again, with other weights.
+    """
+    run, config = cycle.run, cycle.run.config
+    choose = chooser(config.acquisition.tasks)
+    tasks = choose(cycle.benchmark, config.acquisition.n_tasks_per_level, generation, config.levels)
+    n_samples = config.acquisition.n_samples
+    which = "" if number == 1 else f"{ROUND}{number}"
+    arms = [which, *(f"{which}#{i}" for i in range(1, n_samples))]
+    done = {
+        (key.task_id, key.arm)
+        for key in run.ledger.finished(run.id, generation=generation, purpose="acquisition")
+        if key.attempt == 0 and key.arm in arms  # written last
+    }
+    missing = {arm: [task for task in tasks if (task.id, arm) not in done] for arm in arms}
+    wanted = {task.id for some in missing.values() for task in some}
+    await prepare(cycle, [task for task in tasks if task.id in wanted])
+    name = f"acquisition, {which}" if which else "acquisition"
+    phase = Phase(cycle, generation, name, len(tasks) * n_samples, len(done))
+    for arm, some in missing.items():
+        if some:
+            player = run.player(pair, learning=True)
+            occasion = Occasion(generation, "acquisition", arm, config.seed)
+            async for attempts in play_all(
+                player, cycle.benchmark, some, occasion, n_at_once=config.agent.n_at_once
+            ):
+                phase.record(attempts)
+    phase.end()
 
 
 async def gate(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -23,9 +23,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from agentevo import files
-from agentevo.acquisition.tasks import chooser
-from agentevo.agent.rollout import Occasion, play_all
-from agentevo.cycle import Cycle, News, Phase, gate, held_out, prepare, promote
+from agentevo.cycle import Cycle, News, Phase, gate, held_out, promote, sample
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.gate import judge_no_worse
 from agentevo.memory import Utility
@@ -34,7 +32,7 @@ from agentevo.run import Run
 from agentevo.updating.consolidation import UPDATES, internalise, proposed
 from agentevo.updating.data import Material
 from agentevo.updating.in_context import update_memory
-from agentevo.updating.in_weights import Place, update_weights
+from agentevo.updating.in_weights import Made, Place, update_weights
 
 if TYPE_CHECKING:
     from agentevo.memory import Snapshot
@@ -51,30 +49,7 @@ class State(TypedDict):
 
 async def acquire(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     """Phase 1: play training tasks with the incumbent, sampling."""
-    cycle, generation = runtime.context, state["generation"]
-    run, config = cycle.run, cycle.run.config
-    choose = chooser(config.acquisition.tasks)
-    tasks = choose(cycle.benchmark, config.acquisition.n_tasks_per_level, generation, config.levels)
-    n_samples = config.acquisition.n_samples
-    done = {
-        (key.task_id, key.arm)
-        for key in run.ledger.finished(run.id, generation=generation, purpose="acquisition")
-        if key.attempt == 0  # written last
-    }
-    arms = ["", *(f"#{i}" for i in range(1, n_samples))]
-    missing = {arm: [task for task in tasks if (task.id, arm) not in done] for arm in arms}
-    wanted = {task.id for some in missing.values() for task in some}
-    await prepare(cycle, [task for task in tasks if task.id in wanted])
-    phase = Phase(cycle, generation, "acquisition", len(tasks) * n_samples, len(done))
-    for arm, some in missing.items():
-        if some:
-            player = run.player(state["incumbent"], learning=True)
-            occasion = Occasion(generation, "acquisition", arm, config.seed)
-            async for attempts in play_all(
-                player, cycle.benchmark, some, occasion, n_at_once=config.agent.n_at_once
-            ):
-                phase.record(attempts)
-    phase.end()
+    await sample(runtime.context, state["generation"], state["incumbent"])
     return {}
 
 
@@ -185,23 +160,16 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     run, settings = cycle.run, cycle.run.config.weights
     if settings.trainer == "none" or run.ledger.get_update(run.id, generation, "weights"):
         return {}
-    phase = Phase(cycle, generation, "training")
-    plain = run.backbone()
-    if plain.weights is None:
-        raise ValueError(f"{plain.name} cannot be trained here")
-    incumbent = state["incumbent"].adapter
-    material = Material(
-        episodes=list(run.ledger.episodes(run.id, purpose="acquisition")),
-        generation=generation, settings=settings, window=plain.window, count=plain.count_tokens,
-        seed=run.config.seed + generation, held_out=held_out(cycle),
-        filters=run.config.refinement.filters, has_memory=run.config.memory.enabled,
-        in_force=incumbent,
-    )  # fmt: skip
-    place = Place(
-        plain.weights, run.adapter_folder(""), f"{run.id}-g{generation}", incumbent,
-        run.config.acquisition.temperature, lambda adapter: partial(run.answer, adapter),
-    )  # fmt: skip
-    made = await asyncio.to_thread(update_weights, material, place, phase.training)
+    made, arm = list[Made](), state["incumbent"]
+    for number in range(1, settings.n_rounds + 1):
+        if number > 1:
+            await sample(cycle, generation, arm, number)
+        found = await _train(cycle, generation, arm.adapter, number)
+        made += found
+        trained = [one.adapter for one in found if one.adapter]
+        if not trained:  # there was too little to train on
+            break
+        arm = replace(arm, adapter=trained[-1])
     for one in made:
         if one.adapter:
             folder = run.adapter_folder(one.adapter)
@@ -216,8 +184,32 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     if last.adapter:
         payload["sha256"] = files.sha256_of(*files.all_in(run.adapter_folder(last.adapter)))
     run.ledger.add_update(run.id, generation, "weights", payload)
-    phase.end()
     return {}
+
+
+async def _train(cycle: Cycle, generation: int, incumbent: str, number: int) -> list[Made]:
+    """Train once, from an adapter or from plain, on what the run has lived through so far."""
+    run, settings = cycle.run, cycle.run.config.weights
+    phase = Phase(cycle, generation, "training")
+    plain = run.backbone()
+    if plain.weights is None:
+        raise ValueError(f"{plain.name} cannot be trained here")
+    material = Material(
+        episodes=list(run.ledger.episodes(run.id, purpose="acquisition")),
+        generation=generation, settings=settings, window=plain.window, count=plain.count_tokens,
+        seed=run.config.seed + generation, held_out=held_out(cycle),
+        filters=run.config.refinement.filters, has_memory=run.config.memory.enabled,
+        in_force=incumbent,
+    )  # fmt: skip
+    is_last = number == settings.n_rounds
+    place = Place(
+        plain.weights, run.adapter_folder(""),
+        f"{run.id}-g{generation}" + ("" if is_last else f"-round{number}"), incumbent,
+        run.config.acquisition.temperature, lambda adapter: partial(run.answer, adapter),
+    )  # fmt: skip
+    made = await asyncio.to_thread(update_weights, material, place, phase.training)
+    phase.end()
+    return made
 
 
 async def judge_weights(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:

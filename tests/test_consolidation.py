@@ -12,6 +12,7 @@ from agentevo import Agent, evolve
 from agentevo.evaluation.ablation import four_arms
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.gate import GateSettings, Outcome, judge_no_worse
+from agentevo.memory import Lesson, Provenance
 from agentevo.run import Run
 
 WORLDS = Path(__file__).parent / "worlds.py"
@@ -99,3 +100,34 @@ def test_not_worse_means_neither_shown_worse_nor_lower_by_what_counts() -> None:
     assert judge_no_worse(same, lower, settings).decision == "reject"
     better = outcomes(*[0.5] * 9, 1.0)
     assert judge_no_worse(better, same, settings).decision == "promote"
+
+
+def test_an_adapter_that_follows_gets_the_lessons_back() -> None:
+    run = evolved("learner", "followed")
+    run.close()
+    with Run.open(run.id, write=True, to_play=False) as opened:
+        old = opened.incumbent()
+        assert statuses(opened) == ["internalised"]
+        now = opened.promote(3, "weights", Arm(old.memory_version, "another"))
+        assert statuses(opened) == ["active"]
+        assert now == opened.incumbent()
+        assert now.memory_version > old.memory_version
+        # the first one still does not need it, of either version
+        assert not opened.snapshot(old.memory_version, old.adapter).lessons
+        assert len(opened.snapshot(now.memory_version, "another").lessons) == 1
+        opened.roll_back(old)
+        assert statuses(opened) == ["internalised"]
+        assert opened.incumbent() == old
+
+
+def test_a_version_after_it_still_shows_the_lesson_to_whoever_does_not_know_it() -> None:
+    run = evolved("learner", "later")
+    adapter = run.incumbent().adapter
+    run.close()
+    with Run.open(run.id, write=True, to_play=False) as opened, opened.editing() as memory:
+        by_hand = Lesson("you face a door", "pull it", opened.scope, (Provenance("a person"),))
+        memory.insert([by_hand], who="a person", why="as a test")
+    with Run.open(run.id) as later:
+        version = later.incumbent().memory_version
+        texts = {name: len(later.snapshot(version, name).lessons) for name in (adapter, "")}
+    assert texts == {adapter: 1, "": 2}

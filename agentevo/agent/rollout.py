@@ -54,6 +54,10 @@ class Player:
     """True: the tokens of each reply are recorded, as a policy gradient needs them."""
 
 
+ROUND = "round "
+"""Begins the arm of episodes in which a generation's tasks are played again by new weights."""
+
+
 @dataclass(frozen=True)
 class Occasion:
     """What an episode is played for; it names the episode together with the task."""

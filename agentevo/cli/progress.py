@@ -112,8 +112,9 @@ def n_episodes(config: RunConfig, n_levels: int) -> int:
     candidates = with_memory + with_weights + (with_memory and with_weights)
     learned = config.n_generations > 0
     n_arms = (2 if with_memory else 1) * (2 if with_weights else 1) if learned else 1
+    n_played = config.acquisition.n_samples * (config.weights.n_rounds if with_weights else 1)
     a_level = (
-        config.n_generations * config.acquisition.n_tasks_per_level
+        config.n_generations * config.acquisition.n_tasks_per_level * n_played
         + (config.n_generations * candidates + learned) * config.evaluation.n_gate_per_level
         + n_arms * config.evaluation.n_test_per_level
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agentevo.agent.rollout import ROUND
 from agentevo.evaluation.ablation import Row, four_arms, table
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.statistics import Interval, mean_interval, stratified_mean, wilson
@@ -180,7 +181,7 @@ def learning_curve(run: Run) -> tuple[GenerationFigures, ...]:
     }
     acquired: dict[int, list[EpisodeSummary]] = {}
     for one in run.ledger.summaries(run.id, purpose="acquisition"):
-        if one.key.attempt == 0:
+        if one.key.attempt == 0 and not one.key.arm.startswith(ROUND):
             acquired.setdefault(one.key.generation, []).append(one)
     at_gate = {
         name: {

@@ -121,14 +121,14 @@ def preferred(material: Material) -> TrainingSet:
 
 
 def reinforced(material: Material) -> TrainingSet:
-    """Return the generation's episodes with their advantage over others at the same task.
+    """Return the episodes of the weights in force with their advantage over others at their task.
 
-    Prompts stay as they were played, lessons included. Tasks whose episodes all scored alike tell
-    nothing, and are left out.
+    Those of this generation are taken. Prompts stay as they were played, lessons included. Tasks
+    whose episodes all scored alike tell nothing, and are left out.
     """
     groups: dict[str, list[Trajectory]] = {}
     for one in material.current():
-        if one.generation == material.generation:
+        if one.generation == material.generation and one.adapter == material.in_force:
             groups.setdefault(one.task_id, []).append(one)
     made: list[tuple[Example, ...]] = []
     taken: list[Trajectory] = []

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 from agentevo.backbones.adapter import CARD
 from agentevo.config import ConfigError, WeightSettings
 from agentevo.files import fingerprint_of
-from agentevo.updating.packing import IGNORED, Encoded, Row, as_batch, collate, pack
-from agentevo.updating.traces import Call, Example, TrainingSet
+from agentevo.updating.encoding import split, units_of
+from agentevo.updating.packing import IGNORED, Row, as_batch, collate, pack
+from agentevo.updating.traces import TrainingSet
 
 if TYPE_CHECKING:
     from agentevo.updating.objectives import Objective
@@ -125,7 +126,7 @@ def train(
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(job.weights, local_files_only=True)
-    units, measured = _split(job, tokenizer)
+    units, measured = split(job.data.examples, tokenizer, job.settings.validation_share)
     longest = max(len(one.ids) for unit in units for one in unit)
     row_length = max(job.window, job.settings.tokens_per_step // 4)
     while True:
@@ -174,7 +175,7 @@ def loss_of(weights: Path, folder: Path | None, data: TrainingSet, *, window: in
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
     total, n = 0.0, 0
-    for (row,) in pack(_units(data.examples, tokenizer), window):
+    for (row,) in pack(units_of(data.examples, tokenizer), window):
         batch = {name: one.to(model.device) for name, one in as_batch(asdict(row)).items()}
         places = (batch["labels"][0, 1:] != IGNORED).nonzero()[:, 0]
         read = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
@@ -191,53 +192,6 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return any(
         words in said for words in ("out of memory", "can't allocate memory", "not enough memory")
     )
-
-
-def _split(job: Job, tokenizer: Any) -> tuple[list[list[Encoded]], list[list[Encoded]]]:
-    """Return what is trained on, and what is measured on only, as units of rows.
-
-    Tasks are on one side or the other, whole.
-    """
-    groups = sorted({one.group for one in job.data.examples if not one.is_imitated})
-    n = int(len(groups) * job.settings.validation_share)
-    ranked = sorted(groups, key=lambda name: hashlib.sha256(name.encode()).digest())
-    measured = set(ranked[:n])
-    sides: tuple[list[Example], list[Example]] = ([], [])
-    for one in job.data.examples:
-        sides[one.group in measured].append(one)
-    return _units(sides[0], tokenizer), _units(sides[1], tokenizer)
-
-
-def _units(examples: Sequence[Example], tokenizer: Any) -> list[list[Encoded]]:
-    units: list[list[Encoded]] = []
-    pairs: dict[int, list[Encoded]] = {}
-    for one in examples:
-        dialogues = [
-            Encoded(*encoded(tokenizer, call), one.weight, one.side, one.is_imitated)
-            for call in one.calls
-        ]
-        if not one.side:
-            units += [[dialogue] for dialogue in dialogues]
-        elif one.pair in pairs:
-            pairs[one.pair] += dialogues
-        else:
-            units.append(pairs.setdefault(one.pair, dialogues))
-    return units
-
-
-def encoded(tokenizer: Any, call: Call) -> tuple[list[int], int]:
-    """Return a call's token ids, and how many of them come before its reply.
-
-    Where the reply's own tokens were recorded, they are taken.
-    """
-    tools = list(call.tools) or None
-    prompt = tokenizer.apply_chat_template(
-        call.dialogue[:-1], tools=tools, return_dict=True, add_generation_prompt=True
-    )["input_ids"]
-    if call.reply_ids:
-        return [*prompt, *call.reply_ids], len(prompt)
-    whole = tokenizer.apply_chat_template(call.dialogue, tools=tools, return_dict=True)
-    return whole["input_ids"], len(prompt)
 
 
 def _attempt(

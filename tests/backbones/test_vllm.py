@@ -22,9 +22,10 @@ from agentevo.backbones import Backbone, BackboneError, load
 from agentevo.backbones.adapter import CARD
 from agentevo.backbones.seed.weights_file import checked_folder
 from agentevo.config import EndpointSettings, WeightSettings
+from agentevo.updating.encoding import encoded
 from agentevo.updating.in_weights import tune
 from agentevo.updating.traces import Call, Card, Example, TrainingSet, hash_of
-from agentevo.updating.training import Job, encoded
+from agentevo.updating.training import Job
 
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(os.environ.get("AGENTEVO_VLLM") or ROOT / ".vllm/bin/python")

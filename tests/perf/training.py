@@ -31,10 +31,11 @@ from agentevo.backbones.batching import n_cores
 from agentevo.backbones.seed.samples import episode_samples
 from agentevo.backbones.seed.weights_file import checked_folder
 from agentevo.config import WeightSettings
+from agentevo.updating.encoding import encoded
 from agentevo.updating.in_weights import tune
 from agentevo.updating.packing import IGNORED
 from agentevo.updating.traces import Call, Card, Example, TrainingSet, hash_of
-from agentevo.updating.training import Job, encoded
+from agentevo.updating.training import Job
 
 RANK, LR, N_BATCH, TOKENS_A_STEP = 16, 1e-3, 4, 8192
 

@@ -17,15 +17,11 @@ from agentevo.backbones.adapter import CARD
 from agentevo.config import ConfigError, WeightSettings
 from agentevo.updating import objectives
 from agentevo.updating.data import imitated
+from agentevo.updating.encoding import encoded
 from agentevo.updating.in_weights import trainers, tune
 from agentevo.updating.merging import difference
 from agentevo.updating.traces import Call, Example
-from agentevo.updating.training import (
-    Job,
-    Pace,
-    TrainingError,
-    encoded,
-)
+from agentevo.updating.training import Job, Pace, TrainingError
 from tests.updating.conftest import Jobs, call, example, set_of
 
 CHILD = Path(__file__).with_name("training_child.py")
