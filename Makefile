@@ -17,7 +17,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[textworld,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[textworld,mcp,dev]'
 	touch $(STAMP)
 
 evolve: $(STAMP)

@@ -111,8 +111,10 @@ def _located(value: Any) -> Any:
     file, sign, name = value.rpartition(".py:")
     if sign and Path(f"{file}.py").expanduser().is_file():
         return f"{Path(f'{file}.py').expanduser().resolve()}:{name}"
-    if value.startswith("local:") and Path(value[6:]).is_dir():
-        return f"local:{Path(value[6:]).resolve()}"
+    kind, sign, rest = value.partition(":")
+    path, mark, part = rest.partition("#")
+    if sign and path and kind != "vllm" and Path(path).expanduser().exists():
+        return f"{kind}:{Path(path).expanduser().resolve()}{mark}{part}"
     return value
 
 
@@ -123,9 +125,10 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
 
     Raises:
         ConfigError: a strategy is unknown, or the backbone cannot be trained as asked.
+        ToolError: a tool is not there, or cannot be opened.
         RunError: there is a run of that name already.
     """
-    from agentevo import benchmarks, tools
+    from agentevo import benchmarks
     from agentevo.folders import new_folder
     from agentevo.run import Run, check_levels
 
@@ -133,11 +136,12 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
     benchmark = benchmarks.load(config.benchmark)
     check_levels(benchmark, config.levels)
     _check_strategies(config, benchmark)
-    for tool in config.agent.tools:
-        tools.load(tool)
+    if "ask" in config.toolbox.approval.values():
+        raise ConfigError("toolbox.approval: nobody can be asked in a run: say allow or deny")
     folder = new_folder(config, name)
     run = Run.start(folder, config)
     try:
+        run.toolbox()
         if run.backbone().weights is None and config.weights.trainer != "none":
             raise ConfigError(
                 f"{config.backbone} cannot be trained here: take --recipe memory-only, or set "

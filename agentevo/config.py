@@ -46,10 +46,30 @@ class AgentSettings(Settings):
     n_at_once: int = Field(32, ge=1)
     """Episodes of an arm that are played side by side; two arms with the same weights may be."""
     tools: tuple[str, ...] = ()
-    """Names of registered tools, or `file.py:name`."""
+    """Such as `calculator`, `documents:FOLDER`, `mcp:servers.json`, `file.py:name`, or a folder."""
     tool_calls: ToolCalls = "auto"
     """`native`: tools are given to the model in its own form; `text`: it is told of them, and calls
     them by `Action:`; `auto`: natively where the model, asked once, does so."""
+
+
+class ToolSettings(Settings):
+    """What the agent may do with its tools."""
+
+    timeout_s: float = Field(60.0, gt=0)
+    """For one call."""
+    max_calls: int = Field(0, ge=0)
+    """Of all tools in an episode together. 0: as many as there are steps."""
+    limits: dict[str, int] = {}
+    """By name of a tool, or a pattern such as `fs__*`: calls in an episode."""
+    approval: dict[str, Literal["allow", "ask", "deny"]] = {}
+    """By name or pattern, also of `name {arguments}` as in `shell *rm *`; the first that fits
+    counts. `ask` is for `solve`, where there is somebody to be asked."""
+    sandbox: Literal["auto", "bubblewrap", "container", "subprocess"] = "auto"
+    """In which code is run. `auto`: the safest that works here."""
+    code_timeout_s: float = Field(10.0, gt=0)
+    """For one program."""
+    code_memory_mb: int = Field(512, ge=32)
+    """That a program may take."""
 
 
 class AcquisitionSettings(Settings):
@@ -218,6 +238,7 @@ class RunConfig(Settings):
     seed: int = 0
     """Draws the sampling, the lessons that are withheld, and the traces that are trained on."""
     agent: AgentSettings = AgentSettings()
+    toolbox: ToolSettings = ToolSettings()
     endpoint: EndpointSettings = EndpointSettings()
     acquisition: AcquisitionSettings = AcquisitionSettings()
     refinement: RefinementSettings = RefinementSettings()

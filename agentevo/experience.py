@@ -36,6 +36,16 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class ToolUse:
+    """One call of a tool, in either form, for whoever asks how tools fare."""
+
+    name: str
+    seconds: float
+    error: str = ""
+    """The whole of what went wrong, of which the model read the beginning; empty: nothing did."""
+
+
+@dataclass(frozen=True)
 class Step:
     """One call of the model: what it said, what it did, what came back."""
 
@@ -56,6 +66,8 @@ class Step:
     environment did."""
     calls: tuple[ToolCall, ...] = ()
     """Calls in the model's own form; empty: none, or by `Action:` text."""
+    uses: tuple[ToolUse, ...] = ()
+    """Of tools, in whichever form they were called."""
     reply_ids: tuple[int, ...] = ()
     """The reply's tokens as they were sampled, its end included; empty: not recorded."""
     reply_logprobs: tuple[float, ...] = ()
@@ -170,4 +182,6 @@ class Trajectory:
 def _step(data: dict[str, Any]) -> Step:
     lists = ("reply_ids", "reply_logprobs")
     calls = tuple(ToolCall(**one) for one in data.get("calls", ()))
-    return Step(**{**data, **{name: tuple(data.get(name, ())) for name in lists}, "calls": calls})
+    uses = tuple(ToolUse(**one) for one in data.get("uses", ()))
+    told = {name: tuple(data.get(name, ())) for name in lists}
+    return Step(**{**data, **told, "calls": calls, "uses": uses})

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentevo import benchmarks, files
+from agentevo.agent.equipment import context_of
 from agentevo.config import RunConfig
 from agentevo.folders import RunError
 from agentevo.ledger import Ledger
 from agentevo.memory import Boilerplate, take_snapshot
+from agentevo.tools import Toolbox
 from agentevo.updating.consolidation import known_by
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Holdings:
     _memory: Memory | None = None
     _embedder: Embedder | None = None
     _common: Boilerplate | None = None
+    _toolbox: Toolbox | None = None
 
     @property
     def id(self) -> str:
@@ -49,6 +52,9 @@ class Holdings:
         if self._memory is not None:
             self._memory.close()
             self._memory = None
+        if self._toolbox is not None:
+            self._toolbox.close()
+            self._toolbox = None
         for backbone in self._backbones.values():
             backbone.close()
         self._backbones.clear()
@@ -83,6 +89,17 @@ class Holdings:
         """Return where an adapter's weights are."""
         return self.folder / "adapters" / adapter
 
+    def toolbox(self) -> Toolbox:
+        """Return the tools of the settings, opened; they are closed with the run.
+
+        Raises:
+            ToolError: one is not there, or cannot be opened.
+        """
+        if self._toolbox is None:
+            context = context_of(self.config.toolbox, lambda texts: self.embedder().embed(texts))
+            self._toolbox = Toolbox(self.config.agent.tools, context)
+        return self._toolbox
+
     @property
     def scope(self) -> str:
         """The scope of the run's lessons: a label of the user's, or its benchmark."""
@@ -94,6 +111,11 @@ class Holdings:
         """Which embedder the memory has: the one it was last made anew with."""
         events = self.ledger.events(self.id, kind="embedder")
         return str(events[-1].payload["embedder"]) if events else self.config.memory.embedder
+
+    def share_embedder(self, embedder: Embedder | None) -> None:
+        """Take an embedder that is loaded already, if it is the one that the memory has."""
+        if embedder is not None and embedder.name == embedder_of(self.embedder_name).name:
+            self._embedder = embedder
 
     def embedder(self) -> Embedder:
         """Return the embedder of the memory."""

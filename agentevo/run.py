@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from agentevo import benchmarks
+from agentevo.agent.equipment import rules_of
 from agentevo.agent.graph import Limits
 from agentevo.agent.recollection import SnapshotRecaller
 from agentevo.agent.rollout import Player
@@ -129,8 +130,6 @@ class Run(Holdings):
             learning: True in acquisition: it samples, tries again, and some lessons are
                 withheld. False: greedy, one attempt, nothing withheld.
         """
-        from agentevo import tools
-
         agent, backbone = self.config.agent, self.backbone(arm.adapter)
         recall = None
         if arm.memory_version:
@@ -146,7 +145,8 @@ class Run(Holdings):
             backbone=backbone,
             recall=recall,
             memory_version=arm.memory_version,
-            tools=[tools.load(name) for name in agent.tools],
+            tools=self.toolbox().tools,
+            rules=rules_of(self.config.toolbox),
             tool_calls=agent.tool_calls,
             limits=limits_of(agent),
             temperature=self.config.acquisition.temperature if learning else 0.0,

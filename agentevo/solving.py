@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from agentevo.agent.rollout import Opens, Player
+    from agentevo.agent.rules import Ask
     from agentevo.backbones import Backbone
     from agentevo.benchmarks import Task
     from agentevo.experience import Step, Trajectory
     from agentevo.memory import Written
     from agentevo.run import Run
+    from agentevo.tools import Toolbox
 
     Watch = Callable[[Step], None]
     Hear = Callable[[str], None]
@@ -64,6 +66,8 @@ class Agent:
         backbone: such as `seed`, `vllm:URL#MODEL`, `openai:NAME`; None: the run's.
         tools: functions made tools by `agentevo.tools.tool`, or names such as `file.py:name`.
         memory: a run's name or folder, whose lessons and adapter in force it has; None: none.
+        ask: asks somebody whether a tool may be called (its name, its arguments as JSON), where
+            `toolbox.approval` says so; None: nobody can be asked, and it is not called.
         **settings: any other settings, such as `agent={"max_steps": 20}`.
     """
 
@@ -73,14 +77,16 @@ class Agent:
         *,
         tools: Sequence[BaseTool | str] = (),
         memory: str | Path | None = None,
+        ask: Ask | None = None,
         **settings: Any,
     ) -> None:
         """Take the settings; nothing is loaded yet."""
-        self.backbone, self.tools, self.memory = backbone, tuple(tools), memory
+        self.backbone, self.tools, self.memory, self.ask = backbone, tuple(tools), memory, ask
         self.settings: Mapping[str, Any] = settings
         self._run: Run | None = None
         self._writes = False
         self._plain: Backbone | None = None
+        self._toolbox: Toolbox | None = None
         self._lock = asyncio.Lock()
 
     async def solve(
@@ -143,11 +149,17 @@ class Agent:
 
     def _player(self, learn: bool) -> Player:
         """Return who plays, loading what is not loaded yet."""
-        from agentevo import tools
+        from agentevo.agent.equipment import context_of
+        from agentevo.holdings import embedder_of
+        from agentevo.tools import Toolbox
 
         player = self._of_run(learn) if self.memory is not None else self._alone()
-        loaded = [tools.load(one) if isinstance(one, str) else one for one in self.tools]
-        return replace(player, tools=[*player.tools, *loaded])
+        if self._toolbox is None:
+            config = self._config() if self._run is None else self._run.config
+            embedder = embedder_of(config.memory.embedder)
+            self._toolbox = Toolbox(self.tools, context_of(config.toolbox, embedder.embed))
+        tools = [*player.tools, *self._toolbox.tools]
+        return replace(player, tools=tools, rules=replace(player.rules, ask=self.ask))
 
     def _config(self) -> RunConfig:
         from agentevo.api import settle
@@ -157,6 +169,7 @@ class Agent:
 
     def _alone(self) -> Player:
         """Return a player without a run."""
+        from agentevo.agent.equipment import rules_of
         from agentevo.agent.rollout import Player
         from agentevo.backbones import load
         from agentevo.run import limits_of
@@ -166,8 +179,9 @@ class Agent:
             self._plain = load(config.backbone, n_slots=config.agent.n_at_once,
                                settings=config.endpoint)  # fmt: skip
         return Player(
-            self._plain, limits=limits_of(config.agent), tool_calls=config.agent.tool_calls
-        )
+            self._plain, limits=limits_of(config.agent), tool_calls=config.agent.tool_calls,
+            rules=rules_of(config.toolbox),
+        )  # fmt: skip
 
     def _of_run(self, learn: bool) -> Player:
         """Return a run's player with what is in force, on another backbone where one is named."""
@@ -238,6 +252,9 @@ class Agent:
     def close(self) -> None:
         """Let go of what was loaded."""
         self._close_run()
+        if self._toolbox is not None:
+            self._toolbox.close()
+            self._toolbox = None
         if self._plain is not None:
             self._plain.close()
             self._plain = None

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agentevo import tools
-from agentevo.cli.errors import line_of
 from agentevo.files import all_in, from_file, sha256_of
+from agentevo.mending import line_of
 
 MINE = """
 from __future__ import annotations
@@ -62,7 +62,7 @@ def double(n: int) -> int:
 
 def test_a_tool_of_a_file_of_ones_own_is_found_and_called(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(TOOL)
-    assert tools.load(f"{tmp_path}/mine.py:double").invoke({"n": 21}) == 42
+    assert tools.load(f"{tmp_path}/mine.py:double")[0][0].invoke({"n": 21}) == 42
     with pytest.raises(tools.ToolError, match="there is no file"):
         tools.load(f"{tmp_path}/yours.py:double")
 

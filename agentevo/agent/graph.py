@@ -23,7 +23,15 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agentevo.agent.tools import call_all, call_tool, describe_tools, messages_of_turn, tool_of
+from agentevo.agent.rules import Rules
+from agentevo.agent.tools import (
+    call_all,
+    call_tool,
+    describe_tools,
+    messages_of_turn,
+    tool_of,
+    used,
+)
 from agentevo.benchmarks import Environment, Observation
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
@@ -83,6 +91,8 @@ class Episode:
     recall: Recaller | None = None
     """None: no memory."""
     tools: Sequence[BaseTool] = ()
+    rules: Rules = field(default_factory=Rules)
+    """For the tools."""
     n_attempts: int = 1
     """Attempts at the task; after a failed one the model notes what to do better."""
     native: bool = False
@@ -214,14 +224,15 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
     reply = prompts.parse_reply(text)
     before, action = state["observation"], reply.action
     keep, tools = False, _tools(episode)
-    called = None if episode.native else tool_of(tools, action or "")
-    calls = await call_all(tools, message)
-    names = " ".join(one.name for one in calls) or (called.name if called else "")
+    is_call = not episode.native and tool_of(tools, action or "") is not None
+    n_used = used(state["steps"])
+    calls, uses = await call_all(tools, message, episode.rules, n_used)
     if calls:
         action = "\n".join(f"{one.name} {one.arguments}" for one in calls)
         observation = _said(before, "\n".join(one.result for one in calls))
-    elif called is not None and action is not None:
-        observation = _said(before, await call_tool(called, action))
+    elif is_call and action is not None:
+        called = await call_tool(tools, action, episode.rules, n_used)
+        observation, uses = _said(before, called.result), (called.use,)
     else:
         if episode.takes_answers:
             action = prompts.answer_of(text) or None
@@ -239,8 +250,9 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
         n_reply_tokens=usage["output_tokens"] if usage else 0,
         keep=keep,
         reply=text,
-        tool=names,
+        tool=" ".join(one.name for one in uses),
         calls=calls,
+        uses=uses,
         reply_ids=tuple(message.response_metadata.get("token_ids", ())),
         reply_logprobs=tuple(message.response_metadata.get("token_logprobs", ())),
     )

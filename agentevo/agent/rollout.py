@@ -28,6 +28,7 @@ from agentevo.agent.graph import (
     build,
     system_of,
 )
+from agentevo.agent.rules import Rules
 from agentevo.backbones.backbone import Backbone
 from agentevo.benchmarks import Benchmark, Environment, Task
 from agentevo.config import ToolCalls
@@ -45,6 +46,7 @@ class Player:
     memory_version: int = 0
     """Version of the memory that `recall` asks; 0 where there is none."""
     tools: Sequence[BaseTool] = ()
+    rules: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)
     temperature: float = 0.0
     n_attempts: int = 1
@@ -131,6 +133,7 @@ async def play(
             ),
             recall=player.recall,
             tools=player.tools,
+            rules=player.rules,
             n_attempts=player.n_attempts,
             native=await _native(player, environment),
         )

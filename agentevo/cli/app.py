@@ -17,6 +17,7 @@ from agentevo.cli import (
     evolve,
     gate,
     inspect,
+    mcp,
     memory,
     memory_ablate,  # noqa: F401  its commands are of `memory`
     memory_edit,  # noqa: F401
@@ -24,7 +25,7 @@ from agentevo.cli import (
     runs,
     solve,
 )
-from agentevo.cli.errors import line_of
+from agentevo.mending import line_of
 
 app = typer.Typer(
     name="agentevo",
@@ -38,6 +39,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("solve")(solve.solve)
 app.command("gate")(gate.gate)
 app.command("inspect")(inspect.inspect)
+app.command("mcp")(mcp.mcp)
 app.add_typer(memory.app, name="memory")
 app.add_typer(runs.app, name="runs")
 app.add_typer(adapters.app, name="adapters")

@@ -28,9 +28,9 @@ ADAPTER = typer.Option(
 @app.command("list")
 def list_(as_json: bool = output.AS_JSON) -> None:
     """List the runs under AGENTEVO_HOME, newest first."""
-    from agentevo.cli.errors import line_of
     from agentevo.evaluation.overview import overview
     from agentevo.folders import home
+    from agentevo.mending import line_of
 
     rows = []
     for file in sorted((home() / "runs").glob("*/ledger.db")):

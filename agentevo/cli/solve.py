@@ -42,7 +42,7 @@ def solve(
 
     if (question is None) == (task is None):
         raise typer.BadParameter("give either a question, or a --task")
-    with Agent(backbone, tools=tools, memory=run, **parse_set(sets)) as agent:
+    with Agent(backbone, tools=tools, memory=run, ask=_ask, **parse_set(sets)) as agent:
         answer = asyncio.run(_answer(agent, question, benchmark, task, learn, quiet))
     one = answer.trajectory
     if as_json:
@@ -118,6 +118,14 @@ def _task_of(benchmark: Any, name: str) -> Any:
 def _say(text: str) -> None:
     """Show what the model says as it comes."""
     print(text, end="", file=sys.stderr, flush=True)
+
+
+async def _ask(name: str, arguments: str) -> bool:
+    """Ask whoever sits at the terminal; where nobody does, it is a no."""
+    if not sys.stdin.isatty():
+        return False
+    question = f"\ncall {name} {arguments}?"
+    return await asyncio.to_thread(typer.confirm, question, default=False, err=True)
 
 
 def _show(step: Step) -> None:

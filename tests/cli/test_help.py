@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agentevo.cli.errors import USER_ERRORS
+from agentevo.mending import USER_ERRORS
 
 from .conftest import CLI
 
@@ -60,8 +60,8 @@ def test_every_error_of_the_list_exists_under_its_name(name: str) -> None:
 
 def test_every_error_that_a_user_can_mend_is_in_the_list() -> None:
     from agentevo import backbones, benchmarks, config, folders, ledger, memory, tools
-    from agentevo.cli.errors import line_of
     from agentevo.evaluation import gate
+    from agentevo.mending import line_of
 
     for kind in (
         *(backbones.BackboneError, benchmarks.BenchmarkError, config.ConfigError),

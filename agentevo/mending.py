@@ -1,4 +1,4 @@
-"""The errors that a user can mend; the command line prints them as one line, with status 2.
+"""The errors that a user can mend: the command line and servers tell them in one line.
 
 Named, not imported: whoever raised one has imported it already, and `--help` must stay light.
 """
@@ -15,7 +15,8 @@ USER_ERRORS = (
     "agentevo.folders:RunError",
     "agentevo.ledger.errors:LedgerError",
     "agentevo.memory.errors:MemoryUseError",
-    "agentevo.tools.registry:ToolError",
+    "agentevo.sandbox.outcome:SandboxError",
+    "agentevo.tools.errors:ToolError",
 )
 
 FULL = ("No space left on device", "database or disk is full")
