@@ -1,12 +1,15 @@
 """Finds benchmarks by name or by `path/to/file.py:name`; ours and anybody's by the same door.
 
 A name leads, through the entry point group `agentevo.benchmarks`, to a Benchmark or to a
-function that returns one and takes its options as keywords. Nothing is imported before `load`.
+function that returns one and takes its options as keywords. After a colon come its first option,
+or several as `key=value,key=value`. Nothing is imported before `load`.
 """
 
 import difflib
 import importlib.util
 import inspect
+import json
+import re
 import sys
 from collections.abc import Iterable
 from hashlib import sha256
@@ -20,11 +23,19 @@ from agentevo.benchmarks.task import JSON
 
 GROUP = "agentevo.benchmarks"
 
-# pyproject.toml declares the same three; here they are also found in a bare checkout.
+_HERE = "agentevo.benchmarks"
+
+# pyproject.toml declares the same; here they are also found in a bare checkout.
 BUILT_IN = {
-    "textworld-cooking": "agentevo.benchmarks.textworld.benchmark:cooking",
-    "textworld-treasure-hunter": "agentevo.benchmarks.textworld.benchmark:treasure_hunter",
-    "textworld-coin-collector": "agentevo.benchmarks.textworld.benchmark:coin_collector",
+    "gsm8k": f"{_HERE}.questions.gsm8k:gsm8k",
+    "hotpotqa": f"{_HERE}.questions.hotpotqa:hotpotqa",
+    "humaneval": f"{_HERE}.questions.code:humaneval",
+    "jsonl": f"{_HERE}.questions.jsonl:jsonl",
+    "mbpp": f"{_HERE}.questions.code:mbpp",
+    "reasoning-gym": f"{_HERE}.questions.reasoning:reasoning_gym",
+    "textworld-coin-collector": f"{_HERE}.textworld.benchmark:coin_collector",
+    "textworld-cooking": f"{_HERE}.textworld.benchmark:cooking",
+    "textworld-treasure-hunter": f"{_HERE}.textworld.benchmark:treasure_hunter",
 }
 
 
@@ -37,23 +48,49 @@ def load(name: str, **options: JSON) -> Benchmark:
     """Return the benchmark of that name.
 
     Args:
-        name: A registered name, or `path/to/file.py:name`.
+        name: A registered name, such as `gsm8k:FOLDER` or `textworld-cooking:max_steps=80` with
+            options, or `path/to/file.py:name`.
         **options: Passed to the function behind the name; e.g. `max_steps=100`.
 
     Raises:
         BenchmarkError: The name, the file or an option is unknown, a package is missing, or
             what was found is no benchmark.
     """
-    if ".py:" in name:
-        found = _from_file(name)
+    known = _entry_points()
+    kind, _, rest = name.partition(":")
+    if kind not in known and ".py:" in name:
+        found = from_file(name)
     else:
-        known = _entry_points()
         if name.endswith(".py"):
             raise BenchmarkError(f"{name} is a file: write {name}:NAME, a name that it defines")
-        if name not in known:
-            raise BenchmarkError(f"unknown benchmark {name!r}{_suggest(name, known)}")
-        found = _from_entry_point(known[name])
+        if kind not in known:
+            raise BenchmarkError(f"unknown benchmark {kind!r}{_suggest(kind, known)}")
+        found = _from_entry_point(known[kind])
+        options = _options(kind, found, rest) | options
     return _build(name, found, options)
+
+
+def _options(kind: str, found: object, rest: str) -> dict[str, JSON]:
+    """Return what stands after a benchmark's name as its options."""
+    if not rest:
+        return {}
+    if not callable(found):
+        raise BenchmarkError(f"benchmark {kind!r} takes no options, got {rest!r}")
+    names = list(inspect.signature(found).parameters)
+    parts = rest.split(",")
+    if not all(part.partition("=")[0] in names for part in parts):
+        if not names or re.match(r"\w+=", rest):
+            known = ", ".join(names) or "none"
+            raise BenchmarkError(f"benchmark {kind!r} has no option {rest!r} (known: {known})")
+        return {names[0]: rest}
+    made: dict[str, JSON] = {}
+    for part in parts:
+        key, _, value = part.partition("=")
+        try:
+            made[key] = json.loads(value)
+        except ValueError:
+            made[key] = value
+    return made
 
 
 def _entry_points() -> dict[str, EntryPoint]:
@@ -77,11 +114,20 @@ def _from_entry_point(point: EntryPoint) -> object:
     return found
 
 
-def _from_file(name: str) -> object:
+def from_file(name: str, what: str = "the benchmark") -> object:
+    """Return what a file defines, by `path/to/file.py:name`.
+
+    Args:
+        name: the file and the name.
+        what: it is wanted for, for the message.
+
+    Raises:
+        BenchmarkError: there is no such file or name, or it cannot be imported.
+    """
     text, _, attribute = name.rpartition(":")
     path = Path(text).expanduser().resolve()
     if not path.is_file():
-        raise BenchmarkError(f"no file {text!r} for the benchmark {name!r}")
+        raise BenchmarkError(f"no file {text!r} for {what} {name!r}")
     module = _import_file(path)
     if not hasattr(module, attribute):
         public = [key for key in vars(module) if not key.startswith("_")]

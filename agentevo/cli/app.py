@@ -24,6 +24,7 @@ from agentevo.cli import (
     memory_files,  # noqa: F401
     runs,
     solve,
+    tools,
 )
 from agentevo.mending import line_of
 
@@ -43,6 +44,7 @@ app.command("mcp")(mcp.mcp)
 app.add_typer(memory.app, name="memory")
 app.add_typer(runs.app, name="runs")
 app.add_typer(adapters.app, name="adapters")
+app.add_typer(tools.app, name="tools")
 app.add_typer(catalog.benchmarks, name="benchmarks")
 app.add_typer(catalog.recipes, name="recipes")
 app.add_typer(catalog.backbones, name="backbones")

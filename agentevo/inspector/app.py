@@ -22,6 +22,7 @@ from agentevo.evaluation import figures, summary
 from agentevo.evaluation.adapters import facts
 from agentevo.evaluation.lessons import is_active, merged_into, verdicts_on
 from agentevo.evaluation.report import curve_plots
+from agentevo.evaluation.tool_notes import has_tools, tool_notes
 from agentevo.folders import RunError, home, user
 from agentevo.inspector import reading
 from agentevo.inspector.reading import Library, Part
@@ -66,6 +67,7 @@ def create_app(token: str) -> Starlette:
             Route("/runs/{run}/versions", versions),
             Route("/runs/{run}/versions/{version:int}", put_in_force, methods=["POST"]),
             Route("/runs/{run}/adapters", adapters),
+            Route("/runs/{run}/tools", tools),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=[Middleware(Guard)],
@@ -339,6 +341,13 @@ def put_in_force(request: Request) -> Response:
         of.roll_back(replace(of.incumbent(), memory_version=version))
     said = f"version {version} is in force"
     return RedirectResponse(f"/runs/{quote(name)}/versions?said={quote(said)}", 303)
+
+
+def tools(request: Request) -> Response:
+    """How the tools of a run fared."""
+    with _library(request).run(request.path_params["run"]) as of:
+        notes = tool_notes(of.ledger.episodes(of.id)) if has_tools(of) else []
+        return page_of(request, "tools.html", of=of, notes=notes)
 
 
 async def add(request: Request) -> Response:
