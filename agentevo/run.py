@@ -50,6 +50,9 @@ class Run(Holdings):
                 configuration=config.model_dump(mode="json"),
                 fingerprint=fingerprint(config),
             )
+            if not ledger.events(run.id, kind="benchmark"):
+                told = {"fingerprint": benchmarks.load(config.benchmark).fingerprint()}
+                ledger.add_event(run.id, "benchmark", told)
         except BaseException:
             if fresh:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -27,6 +27,8 @@ _HERE = "agentevo.benchmarks"
 
 # pyproject.toml declares the same; here they are also found in a bare checkout.
 BUILT_IN = {
+    "babyai": f"{_HERE}.babyai.benchmark:babyai",
+    "bfcl-multi-turn": f"{_HERE}.bfcl.benchmark:multi_turn",
     "gsm8k": f"{_HERE}.questions.gsm8k:gsm8k",
     "hotpotqa": f"{_HERE}.questions.hotpotqa:hotpotqa",
     "humaneval": f"{_HERE}.questions.code:humaneval",

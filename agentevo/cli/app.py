@@ -13,6 +13,7 @@ import typer
 from agentevo.cli import (
     adapters,
     catalog,
+    compare,  # noqa: F401  its command is of `runs`
     evaluate,
     evolve,
     gate,

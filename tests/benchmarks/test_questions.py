@@ -226,7 +226,8 @@ def hotpot_row(i: int, context: Any) -> dict[str, Any]:
 
 PRINTED = (
     "{'title': array(['Tea', \"Milk\"],\n      dtype=object), 'sentences': array([array(["
-    "'Tea is hot. ', 'It is brown.'], dtype=object),\n array(['Milk.'], dtype=object)], dtype=object)}"
+    "'Tea is hot. ', 'It is brown.'], dtype=object),\n array(['Milk.'], dtype=object)], "
+    "dtype=object)}"
 )
 
 

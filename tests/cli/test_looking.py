@@ -226,3 +226,31 @@ def test_time_left_follows_from_the_rate() -> None:
     assert left is not None
     assert 99 + 120 < left < 110 + 125, "the same episodes, and four more steps at 30 s each"
     assert [clock(5), clock(65), clock(3700)] == ["5 s", "1:05 min", "1:01 h"]
+
+
+def test_runs_are_compared_by_task_and_only_where_they_played_the_same(
+    cli: CLI, boxes: str, place: Path
+) -> None:
+    done = cli(
+        "evolve", *BOXES, "--recipe", "react", "--name", "unlearned",
+        "--set", "evaluation.n_test_per_level=3",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first, second = read(cli, "runs", "compare", "unlearned", boxes)
+    assert first["difference"] is None
+    assert (second["difference"]["estimate"], second["n_shared"]) == (1.0, 6)
+    assert first["fingerprint"] == second["fingerprint"] == "boxes-1"
+    text = cli("runs", "compare", "unlearned", boxes).stdout
+    assert "+100 (+100 to +100)" in text
+    other = cli(
+        "evolve", "--benchmark", "shop.py:shop", "--backbone", BOXES[3], "--recipe", "react",
+        "--name", "elsewhere", "--set", "evaluation.n_test_per_level=1",
+    )  # fmt: skip
+    assert other.returncode == 0, other.stderr
+    refused = cli("runs", "compare", "unlearned", "elsewhere")
+    assert refused.returncode == 2
+    assert (
+        "different tasks or environments (unlearned: boxes-1; elsewhere: shop-1)" in refused.stderr
+    )
+    assert cli("runs", "compare", "unlearned", "elsewhere", "--anyway").returncode == 0
+    assert cli("runs", "compare", "unlearned").returncode == 2

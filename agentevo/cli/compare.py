@@ -1,0 +1,48 @@
+"""`agentevo runs compare`: runs side by side on the test split."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import typer
+
+from agentevo.cli import output
+from agentevo.cli.runs import app
+
+RUNS = typer.Argument(metavar="RUN RUN ...", help="Names or folders.")
+
+
+@app.command("compare")
+def compare(
+    runs: list[str] = RUNS,
+    anyway: bool = typer.Option(
+        False, "--anyway", help="Also where they played different tasks or environments."
+    ),
+    as_json: bool = output.AS_JSON,
+) -> None:
+    """Compare runs: their scores on the test split, paired by task with the first of them."""
+    from agentevo.evaluation.comparison import compare
+    from agentevo.run import Run
+
+    if len(runs) < 2:
+        raise typer.BadParameter("name two runs or more")
+    with ExitStack() as stack:
+        opened = [stack.enter_context(Run.open(name)) for name in runs]
+        found = compare(opened, anyway=anyway)
+    if as_json:
+        output.print_json(found)
+        return
+    rows = [
+        [
+            one.run, one.recipe, str(one.n_tasks),
+            output.percent_span(one.plain.estimate, one.plain) if one.plain else "not played",
+            output.percent_span(one.evolved.estimate, one.evolved) if one.evolved else "not played",
+            output.gain_span(one.difference.estimate, one.difference) if one.difference else "",
+            f"{one.n_tokens:,}",
+        ]
+        for one in found
+    ]  # fmt: skip
+    output.print_table(
+        ["run", "recipe", "tasks#", "plain#", "evolved#", f"over {found[0].run}#", "tokens#"], rows
+    )
+    print("scores on the test split; differences paired by task, in points, with 95 % intervals")

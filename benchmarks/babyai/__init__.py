@@ -1,0 +1,1 @@
+"""BabyAI's missions in a grid world, told in words (Chevalier-Boisvert et al., 2019)."""
