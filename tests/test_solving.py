@@ -101,7 +101,7 @@ def test_a_model_that_does_not_call_tools_is_told_of_them_in_words(
     assert [one.text for one in answers] == ["push button"] * 2
     assert "tools" in server.asked[0]  # asked once
     assert all("tools" not in one for one in server.asked[1:])
-    assert "- stock(item): Return how many" in server.asked[-1]["messages"][0]["content"]
+    assert "- stock(item: string): Return how many" in server.asked[-1]["messages"][0]["content"]
 
 
 def test_how_tools_are_called_can_be_said(server: Server) -> None:
@@ -210,7 +210,7 @@ def test_an_agent_evolves_with_its_tools_and_one_in_no_file_is_refused() -> None
         name="with-tools", evaluation={"n_test_per_level": 1},
     )  # fmt: skip
     (one, *_) = run.ledger.episodes(run.id)
-    assert "stock(item)" in one.system
+    assert "stock(item: string)" in one.system
     run.close()
 
     @tool

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, Tool, ToolException
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from agentevo.agent.rules import Counts, Rules
 from agentevo.dialogue.context import Turn
@@ -30,9 +32,28 @@ def describe_tools(tools: Sequence[BaseTool]) -> str:
         return ""
     lines = ["", "Tools, called as `Action: name {arguments as JSON}` before you answer:"]
     for tool in tools:
-        arguments = ", ".join(tool.args)
-        lines.append(f"- {tool.name}({arguments}): {' '.join(tool.description.split())}")
+        lines.append(f"- {tool.name}({_signature(tool)}): {' '.join(tool.description.split())}")
     return "\n".join(lines)
+
+
+def _signature(tool: BaseTool) -> str:
+    """Return a tool's arguments with their types; those that may be left out end with `?`."""
+    told = convert_to_openai_tool(tool)["function"].get("parameters", {})
+    needed = told.get("required", [])
+    return ", ".join(
+        f"{name}{'' if name in needed else '?'}: {_type(one)}"
+        for name, one in told.get("properties", {}).items()
+    )
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """Return a JSON schema's type in a word or two."""
+    if values := schema.get("enum"):
+        return "|".join(map(str, values))
+    if several := schema.get("anyOf"):
+        return "|".join(_type(one) for one in several)
+    kind = str(schema.get("type", "any"))
+    return f"{kind} of {_type(schema['items'])}" if schema.get("items") else kind
 
 
 def tool_of(tools: Sequence[BaseTool], action: str) -> BaseTool | None:
@@ -60,7 +81,7 @@ async def call_tool(tools: Sequence[BaseTool], action: str, rules: Rules, n_used
     assert tool is not None
     try:
         arguments = json.loads(rest or "{}")
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         return _refused(name, f"The arguments of {name} are not JSON: {error}")
     if not isinstance(arguments, dict):
         return _refused(name, f"The arguments of {name} must be a JSON object.")

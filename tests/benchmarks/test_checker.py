@@ -5,18 +5,34 @@ import pytest
 from agentevo import benchmarks
 from agentevo.benchmarks import Benchmark, Observation, Split, Task, check, registry
 
-# Two levels each that differ in kind, so that the whole takes seconds.
-SAMPLED = {
+# Some levels each that differ in kind, so that the whole takes seconds.
+SAMPLED: dict[str, Sequence[int] | None] = {
+    "babyai": (1, 7),
+    "bfcl-multi-turn": (1, 2),
+    "humaneval": None,
+    "reasoning-gym": (1, 3),
     "textworld-cooking": (3, 9),
     "textworld-treasure-hunter": (5, 12),
     "textworld-coin-collector": (3, 105),
 }
+WITH_FILES = {"gsm8k", "hotpotqa", "jsonl", "mbpp"}
+"""Want files of the user's; test_questions.py checks them on some of its own."""
 
 
-@pytest.mark.parametrize("name", registry.BUILT_IN)
+def test_every_benchmark_is_checked_somewhere() -> None:
+    assert set(registry.BUILT_IN) == SAMPLED.keys() | WITH_FILES
+
+
+@pytest.mark.parametrize("name", SAMPLED)
 def test_every_benchmark_keeps_its_promises(name: str) -> None:
-    findings = check(benchmarks.load(name), levels=SAMPLED[name])
-    assert len(findings) == 6 + 7 * 3, "two levels, and a task of the split that they leave out"
+    try:
+        found = benchmarks.load(name)
+    except benchmarks.BenchmarkError as error:
+        if "pip install" not in str(error) and "apt-get" not in str(error):
+            raise
+        pytest.skip(str(error))
+    findings = check(found, levels=SAMPLED[name])
+    assert len(findings) >= 6 + 7 * 3, "three tasks at least, one of each split"
     assert [finding for finding in findings if not finding.ok] == []
 
 
