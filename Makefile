@@ -1,4 +1,5 @@
 # make evolve: the main job.  make test: the tests.  make check: lint, types, layers, tests.
+# make benchmarks: what the other benchmarks want, with which their tests run, too.
 # make vllm: an environment with vLLM for CPUs, with which the tests marked `vllm` run, too.
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -9,7 +10,7 @@ STAMP := $(VENV)/installed
 export HF_HUB_OFFLINE ?= 1
 export LANGSMITH_TRACING ?= false
 
-.PHONY: evolve test check install vllm clean
+.PHONY: evolve test check install benchmarks vllm clean
 
 install: $(STAMP)
 
@@ -32,6 +33,14 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q
+
+# bfcl-eval pins old versions of packages that it does not need for this.
+benchmarks: $(VENV)/benchmarks
+
+$(VENV)/benchmarks: $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmarks,mcp,dev]'
+	$(BIN)/pip install --quiet --no-deps bfcl-eval==2026.3.23
+	touch $@
 
 # torchvision, torchaudio and torchcodec are linked to CUDA and break it; triton is not needed.
 vllm: $(VLLM)/installed

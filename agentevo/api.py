@@ -128,12 +128,12 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
         ToolError: a tool is not there, or cannot be opened.
         RunError: there is a run of that name already.
     """
-    from agentevo import benchmarks
+    from agentevo.backbones.speaker import load_benchmark
     from agentevo.folders import new_folder
     from agentevo.run import Run, check_levels
 
     config = make(_located(config.model_dump()))
-    benchmark = benchmarks.load(config.benchmark)
+    benchmark = load_benchmark(config.benchmark, config.endpoint)
     check_levels(benchmark, config.levels)
     _check_strategies(config, benchmark)
     if "ask" in config.toolbox.approval.values():

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentevo import benchmarks, files
+from agentevo import files
 from agentevo.agent.equipment import context_of
+from agentevo.backbones.speaker import load_benchmark
 from agentevo.config import RunConfig
 from agentevo.folders import RunError
 from agentevo.ledger import Ledger
@@ -62,7 +63,7 @@ class Holdings:
 
     def benchmark(self) -> Benchmark:
         """Return the run's benchmark."""
-        return benchmarks.load(self.config.benchmark)
+        return load_benchmark(self.config.benchmark, self.config.endpoint)
 
     def backbone(self, adapter: str = "") -> Backbone:
         """Return the backbone with an adapter of this run, or plain; each is loaded once."""

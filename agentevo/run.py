@@ -12,11 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agentevo import benchmarks
 from agentevo.agent.equipment import rules_of
 from agentevo.agent.graph import Limits
 from agentevo.agent.recollection import SnapshotRecaller
 from agentevo.agent.rollout import Player
+from agentevo.backbones.speaker import load_benchmark
 from agentevo.config import AgentSettings, ConfigError, RunConfig, make
 from agentevo.evaluation.evaluate import Arm
 from agentevo.folders import RunError, folder_of, user
@@ -51,7 +51,7 @@ class Run(Holdings):
                 fingerprint=fingerprint(config),
             )
             if not ledger.events(run.id, kind="benchmark"):
-                told = {"fingerprint": benchmarks.load(config.benchmark).fingerprint()}
+                told = {"fingerprint": load_benchmark(config.benchmark).fingerprint()}
                 ledger.add_event(run.id, "benchmark", told)
         except BaseException:
             if fresh:
@@ -300,7 +300,7 @@ def fingerprint(config: RunConfig) -> str:
     parts: dict[str, Any] = {
         "agentevo": __version__,
         "config": config.model_dump(mode="json"),
-        "benchmark": benchmarks.load(config.benchmark).fingerprint(),
+        "benchmark": load_benchmark(config.benchmark).fingerprint(),
     }
     if config.backbone == "seed":
         from agentevo.backbones.seed.weights_file import FOLDER

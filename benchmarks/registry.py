@@ -19,6 +19,7 @@ from types import ModuleType
 
 from agentevo.benchmarks.benchmark import Benchmark, absent
 from agentevo.benchmarks.errors import BenchmarkError
+from agentevo.benchmarks.own import Own, is_environment
 from agentevo.benchmarks.task import JSON
 
 GROUP = "agentevo.benchmarks"
@@ -27,6 +28,8 @@ _HERE = "agentevo.benchmarks"
 
 # pyproject.toml declares the same; here they are also found in a bare checkout.
 BUILT_IN = {
+    "alfworld": f"{_HERE}.alfworld.benchmark:alfworld",
+    "alfworld-gen": f"{_HERE}.alfworld.benchmark:alfworld_gen",
     "babyai": f"{_HERE}.babyai.benchmark:babyai",
     "bfcl-multi-turn": f"{_HERE}.bfcl.benchmark:multi_turn",
     "gsm8k": f"{_HERE}.questions.gsm8k:gsm8k",
@@ -35,6 +38,7 @@ BUILT_IN = {
     "jsonl": f"{_HERE}.questions.jsonl:jsonl",
     "mbpp": f"{_HERE}.questions.code:mbpp",
     "reasoning-gym": f"{_HERE}.questions.reasoning:reasoning_gym",
+    "tau2": f"{_HERE}.tau2.benchmark:tau2",
     "textworld-coin-collector": f"{_HERE}.textworld.benchmark:coin_collector",
     "textworld-cooking": f"{_HERE}.textworld.benchmark:cooking",
     "textworld-treasure-hunter": f"{_HERE}.textworld.benchmark:treasure_hunter",
@@ -163,6 +167,9 @@ def _build(name: str, found: object, options: dict[str, JSON]) -> Benchmark:
         if options:
             raise BenchmarkError(f"benchmark {name!r} takes no options, got {', '.join(options)}")
         return found
+    if is_environment(found) and not isinstance(found, Benchmark):
+        assert isinstance(found, type)
+        return Own(found)
     if not callable(found):
         raise BenchmarkError(_no_benchmark(name, found))
     try:

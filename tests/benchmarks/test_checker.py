@@ -7,16 +7,18 @@ from agentevo.benchmarks import Benchmark, Observation, Split, Task, check, regi
 
 # Some levels each that differ in kind, so that the whole takes seconds.
 SAMPLED: dict[str, Sequence[int] | None] = {
+    "alfworld-gen": (1, 4),
     "babyai": (1, 7),
     "bfcl-multi-turn": (1, 2),
     "humaneval": None,
     "reasoning-gym": (1, 3),
+    "tau2": (1, 2),
     "textworld-cooking": (3, 9),
     "textworld-treasure-hunter": (5, 12),
     "textworld-coin-collector": (3, 105),
 }
-WITH_FILES = {"gsm8k", "hotpotqa", "jsonl", "mbpp"}
-"""Want files of the user's; test_questions.py checks them on some of its own."""
+WITH_FILES = {"alfworld", "gsm8k", "hotpotqa", "jsonl", "mbpp"}
+"""Want files of the user's; tests of their own check them on some."""
 
 
 def test_every_benchmark_is_checked_somewhere() -> None:

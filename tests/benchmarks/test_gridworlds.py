@@ -8,8 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import pytest
+
+pytest.importorskip("minigrid")
+
+import gymnasium
 from gymnasium import spaces
 
 import agentevo
