@@ -10,11 +10,19 @@ from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.task import SPLITS, Environment, Split, Task
 from agentevo.benchmarks.textworld import engine, games
 from agentevo.benchmarks.textworld.environment import EXTRAS, Episode
-from agentevo.benchmarks.textworld.families import COIN_COLLECTOR, COOKING, TREASURE_HUNTER, Family
+from agentevo.benchmarks.textworld.families import (
+    COIN_COLLECTOR,
+    COOKING,
+    TREASURE_HUNTER,
+    Family,
+    cooking_by,
+)
+from agentevo.benchmarks.textworld.rules import N_PERMUTED, ORIGINAL, permuted
 from agentevo.benchmarks.textworld.walkthrough import READ_RECIPE, walkthrough
 
 _TEXT_FORMAT = 1
 """Counts up when cleaning, commands or anything else that an agent sees changes."""
+_RULES = (ORIGINAL.name, "permuted")
 
 
 class TextWorld:
@@ -74,8 +82,12 @@ class TextWorld:
                 for level in sorted(family.allowed)
             ],
         ]
+        made = f"textworld-{engine.version()}"
+        if family.rules != ORIGINAL:
+            shape += [family.rules.name, dict(family.rules.words)]
+            made += f"-{family.rules.name}"
         digest = sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
-        return f"textworld-{engine.version()}-{digest[:12]}"
+        return f"{made}-{digest[:12]}"
 
     def tasks(
         self, split: Split, n_per_level: int, *, levels: Sequence[int] | None = None, start: int = 0
@@ -119,15 +131,16 @@ class TextWorld:
     def gold(self, task: Task) -> list[str]:
         """Return commands that win; in the kitchen, the recipe is read before it is followed."""
         self.prepare([task])
-        read_first = READ_RECIPE if self._family is COOKING else None
+        read_first = READ_RECIPE if self._family.challenge == COOKING.challenge else None
         return walkthrough(self._spec(task).path, read_first=read_first)
 
     def _spec(self, task: Task) -> games.Spec:
         if task.benchmark != self.name:
             raise BenchmarkError(f"{task.id} is a task of {task.benchmark}, not of {self.name}")
         self._check(task.split, (task.difficulty,))
-        settings = self._family.settings(task.difficulty, task.split)
-        return games.Spec(self._family.challenge, settings, task.seed, self._family.objective)
+        family = self._family
+        settings = family.settings(task.difficulty, task.split)
+        return games.Spec(family.challenge, settings, task.seed, family.objective, family.rules)
 
     def _check(self, split: str, levels: Sequence[int]) -> None:
         if split not in SPLITS:
@@ -139,9 +152,28 @@ class TextWorld:
                 )
 
 
-def cooking(*, max_steps: int | None = None, extras: Sequence[str] = ()) -> TextWorld:
-    """Return the benchmark `textworld-cooking`."""
-    return TextWorld(COOKING, max_steps=max_steps, extras=extras)
+def cooking(
+    *,
+    max_steps: int | None = None,
+    extras: Sequence[str] = (),
+    rules: str = "original",
+    rules_seed: int = 0,
+) -> TextWorld:
+    """Return the benchmark `textworld-cooking`.
+
+    Args:
+        max_steps: The step limit of every episode; None takes the family's own, 100.
+        extras: As of `TextWorld`.
+        rules: `original`, or `permuted`: stove, oven and BBQ fry, roast and grill in another
+            assignment, one and the same in all tasks, whose ids and benchmark then say so.
+        rules_seed: Which of the five other assignments, 0 to 4; no appliance keeps its own
+            under 0 and 1.
+
+    Raises:
+        BenchmarkError: textworld is not installed, or an option is out of range.
+    """
+    family = _kitchen(rules, rules_seed)
+    return TextWorld(family, max_steps=max_steps, extras=extras)
 
 
 def treasure_hunter(*, max_steps: int | None = None, extras: Sequence[str] = ()) -> TextWorld:
@@ -152,6 +184,20 @@ def treasure_hunter(*, max_steps: int | None = None, extras: Sequence[str] = ())
 def coin_collector(*, max_steps: int | None = None, extras: Sequence[str] = ()) -> TextWorld:
     """Return the benchmark `textworld-coin-collector`."""
     return TextWorld(COIN_COLLECTOR, max_steps=max_steps, extras=extras)
+
+
+def _kitchen(rules: str, seed: int) -> Family:
+    """Return the cooking games by those rules."""
+    if rules not in _RULES:
+        raise BenchmarkError(f"{COOKING.name}: {_no_such('rules', str(rules), _RULES)}")
+    if rules == ORIGINAL.name:
+        if seed:
+            raise BenchmarkError(f"{COOKING.name}: rules_seed is for rules='permuted', got {seed}")
+        return COOKING
+    if seed not in range(N_PERMUTED):
+        known = f"0 to {N_PERMUTED - 1}"
+        raise BenchmarkError(f"{COOKING.name}: rules_seed is {seed!r}, must be {known}")
+    return cooking_by(permuted(int(seed)))  # 1.0 is in the range, too
 
 
 def _no_such(what: str, name: str, known: Sequence[str]) -> str:

@@ -1,10 +1,11 @@
 """The three families of generated games: their levels, settings, seeds and scores."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.task import JSON, SPLITS, Split
+from agentevo.benchmarks.textworld.rules import ORIGINAL, Rules
 
 _SPLIT_BLOCK = 100_000_000
 _LEVEL_BLOCK = 100_000
@@ -30,6 +31,8 @@ class Family:
     """(level, split) to what the generator is told."""
     max_score: Callable[[int], int]
     max_steps: Callable[[int], int]
+    rules: Rules = ORIGINAL
+    """By which its games go."""
 
     def seed(self, split: Split, level: int, index: int) -> int:
         """Return the seed of a game; no two of a family share one, so splits are disjoint."""
@@ -101,6 +104,18 @@ COOKING = Family(
     max_score=_cooking_score,
     max_steps=lambda level: 100,
 )
+
+
+def cooking_by(rules: Rules) -> Family:
+    """Return the family of cooking games by permuted rules, under a name of its own."""
+    return replace(
+        COOKING,
+        name=f"{COOKING.name}-{rules.name}",
+        description=f"{COOKING.description} Stove, oven and BBQ fry, roast and grill in another "
+        "assignment than in the original, the same in every game, and told in none.",
+        rules=rules,
+    )
+
 
 TREASURE_HUNTER = Family(
     name="textworld-treasure-hunter",

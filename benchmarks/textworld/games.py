@@ -26,6 +26,7 @@ from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.task import JSON
 from agentevo.benchmarks.textworld.engine import version
 from agentevo.benchmarks.textworld.generate import clear_leftovers
+from agentevo.benchmarks.textworld.rules import ORIGINAL, Rules
 
 _WORKER = Path(__file__).with_name("generate.py")
 
@@ -38,17 +39,21 @@ class Spec:
     settings: Mapping[str, JSON]
     seed: int
     objective: str | None
+    rules: Rules = ORIGINAL
 
     @property
     def path(self) -> Path:
         """Where the compiled game stands, or will."""
         shape = [self.challenge, dict(self.settings), self.seed, self.objective, version()]
+        if self.rules != ORIGINAL:
+            shape += [self.rules.name, dict(self.rules.words)]
         digest = sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
         return cache_folder() / f"{digest[:32]}.z8"
 
     def __str__(self) -> str:
         """Name the game as a user would ask for it again."""
-        return f"{self.challenge} {json.dumps(dict(self.settings))} with seed {self.seed}"
+        rules = "" if self.rules == ORIGINAL else f" by {self.rules.name} rules"
+        return f"{self.challenge} {json.dumps(dict(self.settings))} with seed {self.seed}{rules}"
 
 
 def cache_folder() -> Path:
@@ -138,6 +143,7 @@ class _Worker:
             "settings": dict(spec.settings),
             "seed": spec.seed,
             "objective": spec.objective,
+            "words": dict(spec.rules.words),
             "path": str(spec.path),
         }
         assert self._process.stdin is not None

@@ -8,9 +8,11 @@ worker must not pay for the rest of agentevo.
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
 
@@ -23,6 +25,8 @@ class Request(TypedDict):
     seed: int
     objective: str | None
     """Replaces the generated goal, which would spell out the way; None keeps its last step."""
+    words: dict[str, str]
+    """Exchanged throughout the generated game; empty leaves it alone."""
     path: str
     """Where the game is to stand, ending in .z8; a .json goes beside it."""
 
@@ -30,7 +34,7 @@ class Request(TypedDict):
 def make(request: Request) -> None:
     """Generate and compile one game, then move it into place, the .z8 last."""
     import textworld.challenges
-    from textworld import GameOptions
+    from textworld import Game, GameOptions
     from textworld.generator import compile_game
 
     target = Path(request["path"])
@@ -46,12 +50,34 @@ def make(request: Request) -> None:
         game = generate(request["settings"], options)
         if request["objective"] is not None:
             game.objective = request["objective"]
+        if request["words"]:
+            game = Game.deserialize(_exchanged(game.serialize(), request["words"]))
         made = Path(compile_game(game, options))
         for suffix in (".json", ".z8"):
             made.with_suffix(suffix).replace(target.with_suffix(suffix))
     finally:
         tempfile.tempdir = None
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _exchanged(told: object, words: Mapping[str, str]) -> object:
+    """Return a serialised game with every whole word of `words` exchanged.
+
+    That is the logic that TextWorld plans by, the Inform 7 code that the interpreter plays, what
+    is true at the start, what wins and what loses, the recipe and all other texts. The generator
+    is done by then, so that what it has worked out stays right: the walkthrough, and that
+    nothing is asked for that needs a BBQ where there is none.
+    """
+    if isinstance(told, str):
+        return re.sub(r"\w+", lambda word: words.get(word[0], word[0]), told)
+    if isinstance(told, list | tuple):
+        return [_exchanged(part, words) for part in told]
+    if isinstance(told, dict):
+        return {
+            key: part if key == "text_grammars_path" else _exchanged(part, words)
+            for key, part in told.items()
+        }
+    return told
 
 
 def clear_leftovers(target: Path) -> None:

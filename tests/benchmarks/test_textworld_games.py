@@ -71,6 +71,7 @@ def test_a_killed_worker_leaves_no_half_game(empty_home: Path) -> None:
         "settings": dict(COIN.settings),
         "seed": COIN.seed,
         "objective": COIN.objective,
+        "words": {},
         "path": str(COIN.path),
     }
     worker = subprocess.Popen(
