@@ -24,7 +24,7 @@ def list_benchmarks(as_json: bool = output.AS_JSON) -> None:
         try:
             rows.append({"name": name, "description": load(name).description})
         except BenchmarkError as error:
-            rows.append({"name": name, "description": f"(not usable: {error})"})
+            rows.append({"name": name, "description": f"({error})"})
     if as_json:
         output.print_json(rows)
     else:

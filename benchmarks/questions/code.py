@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.questions.bank import Grade, Grader, QuestionBank, Row, in_splits
-from agentevo.benchmarks.questions.data import Record, field_of, files_in, from_hub, records
+from agentevo.benchmarks.questions.data import HUB, Record, field_of, files_in, from_hub, records
 from agentevo.benchmarks.task import SPLITS, Split
 from agentevo.sandbox import Limits, Sandbox, SandboxError, find
 
@@ -132,15 +132,15 @@ def mbpp(path: str = "", sandbox: str = "auto", n_steps: int = 10) -> QuestionBa
 
     Args:
         path: a file or folder with its rows, in the official form (`text` or `prompt`, `code`,
-            `test_list`) or that of MultiPL-E (`prompt`, `test`, `entry_point`); empty: from Hugging
-            Face.
+            `test_list`) or that of MultiPL-E (`prompt`, `test`, `entry_point`); `hub`: Hugging
+            Face's.
         sandbox: in which answers are run.
         n_steps: calls of the model that an episode may take.
 
     Raises:
         BenchmarkError: the data or a sandbox is missing.
     """
-    if path:
+    if path and path != HUB:
         found: Iterable[Record] = [
             one for file in files_in(path, ("mbpp", "sanitized-mbpp")).values()
             for one in records(file)

@@ -90,12 +90,30 @@ def field_of(row: Record, *names: str, where: str) -> Any:
     raise BenchmarkError(f"{where} has no field {' or '.join(names)} (it has: {there})")
 
 
-def from_hub(name: str, dataset: str, config: str | None, splits: Iterable[str]) -> dict[str, Any]:
+HUB = "hub"
+"""Stands for Hugging Face where a folder is asked for: nothing is downloaded unasked."""
+
+
+def from_hub(
+    name: str, path: str, dataset: str, config: str | None, splits: Iterable[str]
+) -> dict[str, Any]:
     """Return the rows of a data set of Hugging Face's, by split, from its cache or the network.
 
+    Args:
+        name: of the benchmark.
+        path: that was given for it; anything but `HUB` is refused.
+        dataset: its name there.
+        config: of the data set; None: it has one.
+        splits: that are wanted.
+
     Raises:
-        BenchmarkError: it cannot be had.
+        BenchmarkError: it was not asked for, or cannot be had.
     """
+    if path != HUB:
+        raise BenchmarkError(
+            f"{name} wants files: write {name}:FOLDER, where they are, or {name}:{HUB} for Hugging "
+            f"Face's {dataset}"
+        )
     from datasets import load_dataset
 
     try:
@@ -103,7 +121,6 @@ def from_hub(name: str, dataset: str, config: str | None, splits: Iterable[str])
     except Exception as error:  # of many kinds: no network, no such set, no room
         why = " ".join(str(error).split())[:200]
         raise BenchmarkError(
-            f"{name}: write {name}:FOLDER, where its files are; the data set {dataset} of Hugging "
-            f"Face cannot be had ({type(error).__name__}: {why}; HF_HUB_OFFLINE=0 lets it be "
-            "downloaded)"
+            f"{name}: Hugging Face's {dataset} cannot be had ({type(error).__name__}: {why}; "
+            "HF_HUB_OFFLINE=0 lets it be downloaded)"
         ) from None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.questions.bank import Grade, QuestionBank, Row, in_splits, right_or_wrong
-from agentevo.benchmarks.questions.data import Record, field_of, files_in, from_hub, records
+from agentevo.benchmarks.questions.data import HUB, Record, field_of, files_in, from_hub, records
 from agentevo.benchmarks.questions.text import number_in
 from agentevo.benchmarks.task import Split
 
@@ -17,19 +17,19 @@ def gsm8k(path: str = "", n_steps: int = 10) -> QuestionBank:
     """Return the benchmark; levels by the steps of the official solution: to 2, to 4, to 6, more.
 
     Args:
-        path: folder with train.jsonl and test.jsonl; empty: from Hugging Face.
+        path: folder with train.jsonl and test.jsonl, or `hub`: Hugging Face's.
         n_steps: calls of the model that an episode may take.
 
     Raises:
         BenchmarkError: the files are not there or hold something else.
     """
-    if path:
+    if path and path != HUB:
         files = files_in(path, ("train", "test"))
         if files.keys() != {"train", "test"}:
             raise BenchmarkError(f"gsm8k: {path} must have train.jsonl and test.jsonl")
         train, test = (_rows(records(files[name]), name) for name in ("train", "test"))
     else:
-        found = from_hub("gsm8k", "openai/gsm8k", "main", ("train", "test"))
+        found = from_hub("gsm8k", path, "openai/gsm8k", "main", ("train", "test"))
         train, test = (_rows(found[name], name) for name in ("train", "test"))
     asked = {row.question for row in test}
     cut = in_splits([row for row in train if row.question not in asked], SHARES)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.questions.bank import Grade, QuestionBank, Row, in_splits
-from agentevo.benchmarks.questions.data import Record, field_of, files_in, from_hub, records
+from agentevo.benchmarks.questions.data import HUB, Record, field_of, files_in, from_hub, records
 from agentevo.benchmarks.questions.text import f1, normalised
 from agentevo.benchmarks.task import Split
 
@@ -38,14 +38,14 @@ def hotpotqa(path: str = "", n_steps: int = 10) -> QuestionBank:
 
     Args:
         path: a file, or a folder with `train` and `dev` (JSON as published, JSON lines or CSV);
-            empty: from Hugging Face.
+            `hub`: Hugging Face's.
         n_steps: calls of the model that an episode may take.
 
     Raises:
         BenchmarkError: the files are not there or hold something else.
     """
     rows: dict[Split, list[Row]]
-    if path:
+    if path and path != HUB:
         files = files_in(path, ("train", "hotpot_train", "dev", "hotpot_dev", "hotpot"))
         train = files.get("train") or files.get("hotpot_train")
         dev = files.get("dev") or files.get("hotpot_dev")
@@ -54,7 +54,9 @@ def hotpotqa(path: str = "", n_steps: int = 10) -> QuestionBank:
         else:
             rows = in_splits(_rows(records(next(iter(files.values())))))
     else:
-        found = from_hub("hotpotqa", "hotpotqa/hotpot_qa", "distractor", ("train", "validation"))
+        found = from_hub(
+            "hotpotqa", path, "hotpotqa/hotpot_qa", "distractor", ("train", "validation")
+        )
         rows = _official(_rows(found["train"]), _rows(found["validation"]))
     about = (
         "Questions that want two documents; ten come with each, to be searched by a tool.",

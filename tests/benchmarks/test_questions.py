@@ -133,12 +133,10 @@ def test_data_that_is_not_there_is_one_clear_line(name: str) -> None:
         load(name)
 
 
-def test_without_files_and_network_it_is_said_what_to_write(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
-    with pytest.raises(BenchmarkError, match="write gsm8k:FOLDER"):
-        load("gsm8k")
+@pytest.mark.parametrize("name", ["gsm8k", "hotpotqa", "mbpp"])
+def test_nothing_is_downloaded_unasked(name: str) -> None:
+    with pytest.raises(BenchmarkError, match=f"write {name}:FOLDER, .* or {name}:hub"):
+        load(name)
 
 
 def test_one_question_is_in_one_split_however_it_is_written() -> None:
