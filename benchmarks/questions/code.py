@@ -147,7 +147,7 @@ def mbpp(path: str = "", sandbox: str = "auto", n_steps: int = 10) -> QuestionBa
         ]  # fmt: skip
     else:
         parts = from_hub(
-            "mbpp", "google-research-datasets/mbpp", None, ("train", "validation", "test")
+            "mbpp", path, "google-research-datasets/mbpp", None, ("train", "validation", "test")
         )
         found = [one for some in parts.values() for one in some]
     rows: dict[Split, list[Row]] = {split: [] for split in SPLITS}
