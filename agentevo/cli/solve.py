@@ -130,5 +130,7 @@ async def _ask(name: str, arguments: str) -> bool:
 
 def _show(step: Step) -> None:
     """Show what came of a reply, which was shown itself."""
-    calls = [f"> {one.name} {one.arguments}" for one in step.calls]
-    print("\n".join(["", *calls, step.observation.strip(), ""]), file=sys.stderr, flush=True)
+    shown = [f"> {one.name} {one.arguments}" for one in step.calls]
+    if step.observation.strip():
+        shown += [step.observation.strip(), ""]
+    print("\n".join(["", *shown]), file=sys.stderr, flush=True)

@@ -137,7 +137,16 @@ def tools_of(row: Row) -> tuple[BaseTool, ...]:
         """List the titles of all documents there are."""
         return "\n".join(title for title, _ in passages)
 
-    return StructuredTool.from_function(search), StructuredTool.from_function(titles)
+    # with schemas of their own: inferring them is not made for threads
+    asked = {"query": {"type": "string", "description": "A question or a few words."}}
+    return (
+        StructuredTool.from_function(search, args_schema=_schema(asked), infer_schema=False),
+        StructuredTool.from_function(titles, args_schema=_schema({}), infer_schema=False),
+    )
+
+
+def _schema(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _grade(row: Row, answer: str) -> Grade:

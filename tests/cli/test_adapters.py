@@ -148,7 +148,7 @@ def test_a_question_is_answered_on_stdout_and_its_steps_are_shown_on_stderr(
     question = "Get the thing out of the box with a lever and a button."
     done = cli("solve", question, "--run", boxes)
     assert (done.returncode, done.stdout) == (0, "push button\n")
-    assert "the button\n> push button" in done.stderr
+    assert "Thought: the button\nAction: push button\n" in done.stderr
     alone = cli("solve", question, *BOXES[2:], "--quiet")
     assert (alone.stdout, alone.stderr) == ("pull lever\n", "")
 

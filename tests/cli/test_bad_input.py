@@ -62,7 +62,7 @@ def refused(done: Result, *words: str) -> None:
         ((*EVOLVE, "--set", "agent.tools=shop.py:x"), ["write a list"]),
         ((*EVOLVE, "--name", ".."), ["no name for a run"]),
         (("evaluate", "--backbone", "sed", *BOXES[:2]), ["did you mean 'seed'"]),
-        (("benchmarks", "check", "shop.py:Counter"), ["missing a required argument: 'task'"]),
+        (("benchmarks", "check", "shop.py:Counter"), ["Counter must take a seed and a level"]),
         (("benchmarks", "check", "torn.py:shop"), ["torn.py cannot be imported: SyntaxError"]),
         (("evolve", *BOXES[:2], "--backbone", "torn.py:x"), ["cannot be imported: SyntaxError"]),
         (("evaluate", "--backbone", "seed", "--split", "tests"), ["did you mean 'test'"]),
