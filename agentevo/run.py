@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from agentevo.memory import Memory
 
 
+REMEMBERS = ("memory", "edit", "retirement", "restoration", "rollback")
+"""Events, and promotions, that say which version of the memory is in force."""
+
+
 @dataclass
 class Run(Holdings):
     """A run that is open: what it holds, what it plays with, and where it stands."""
@@ -188,7 +192,7 @@ class Run(Holdings):
         for event in self.ledger.events(self.id):
             told = event.payload
             half = told["kind"] if event.kind == "promotion" else event.kind
-            if half in ("memory", "edit", "retirement", "rollback") and "memory_version" in told:
+            if half in REMEMBERS and "memory_version" in told:
                 arm = replace(arm, memory_version=int(str(told["memory_version"])))
             if half in ("weights", "rollback"):
                 arm = replace(arm, adapter=str(told["adapter"]))
@@ -267,7 +271,10 @@ class Run(Holdings):
         version, which says the same as the one that was judged.
         """
         if arm.adapter != self.incumbent().adapter:
-            arm = self._with_all(arm, f"generation {generation}")
+            judged, arm = arm, self._with_all(arm, f"generation {generation}")
+            if arm != judged:
+                told = {**arm.pair, "generation": generation}
+                self.ledger.add_event(self.id, "restoration", told)
         self.ledger.add_event(
             self.id,
             "promotion",
