@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _GUARD = Path(__file__).with_name("guard.py")
 _TIMEOUT_S = 120
 """For one answer of chromedriver, which itself gives up on a page's script after 30 s."""
+_END_S = 20
+"""For the guard to kill and to sweep. One that was stopped does so when it is continued."""
 
 _FLAGS = (
     "--headless",
@@ -86,7 +89,8 @@ def _end(guard: subprocess.Popen[str]) -> None:
     for pipe in (guard.stdin, guard.stdout):
         assert pipe is not None
         pipe.close()
-    guard.wait()
+    with suppress(subprocess.TimeoutExpired):
+        guard.wait(_END_S)
 
 
 def _connect(guard: subprocess.Popen[str]) -> RemoteConnection:
