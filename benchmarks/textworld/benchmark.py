@@ -45,8 +45,8 @@ class TextWorld:
             BenchmarkError: textworld is not installed, or an option is out of range.
         """
         engine.version()
-        if max_steps is not None and max_steps < 1:
-            raise BenchmarkError(f"{family.name}: max_steps is {max_steps}, must be 1 or more")
+        if max_steps is not None and (not isinstance(max_steps, int) or max_steps < 1):
+            raise BenchmarkError(f"{family.name}: max_steps is {max_steps!r}, must be 1 or more")
         for name in extras:
             if name not in EXTRAS:
                 raise BenchmarkError(f"{family.name}: {_no_such('extra', name, EXTRAS)}")
