@@ -131,6 +131,7 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
     from agentevo.backbones.speaker import load_benchmark
     from agentevo.folders import new_folder
     from agentevo.run import Run, check_levels
+    from agentevo.sequence import inherit
 
     config = make(_located(config.model_dump()))
     benchmark = load_benchmark(config.benchmark, config.endpoint)
@@ -142,6 +143,7 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
     run = Run.start(folder, config)
     try:
         run.toolbox()
+        inherit(run)
         if run.backbone().weights is None and config.weights.trainer != "none":
             raise ConfigError(
                 f"{config.backbone} cannot be trained here: take --recipe memory-only, or set "
@@ -212,6 +214,7 @@ async def carry_out(run: Run, tell: Tell) -> None:
     """
     from agentevo import evolution
     from agentevo.evaluation.report import write_report
+    from agentevo.sequence import inherit
 
     async def all_of_it(told: Tell) -> None:
         await evolution.evolve(run, told)
@@ -219,6 +222,7 @@ async def carry_out(run: Run, tell: Tell) -> None:
 
     run.ledger.set_status(run.id, "running")
     try:
+        inherit(run)  # where it was killed before it had
         await stoppable(all_of_it, tell)
         run.ledger.set_status(run.id, "finished")
         write_report(run)

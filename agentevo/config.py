@@ -233,6 +233,9 @@ class RunConfig(Settings):
     backbone: str = "seed"
     recipe: str = "default"
     budget: Budget = "small"
+    origin: str = ""
+    """A run, by name or folder: this one begins with the lessons and the adapter that are in force
+    there. Empty: with neither."""
     levels: tuple[int, ...] | None = None
     """None: all levels of the benchmark."""
     n_generations: int = Field(2, ge=0)

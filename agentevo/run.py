@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agentevo.memory import Memory
 
 
-REMEMBERS = ("memory", "edit", "retirement", "restoration", "rollback")
+REMEMBERS = ("origin", "memory", "edit", "retirement", "restoration", "rollback")
 """Events, and promotions, that say which version of the memory is in force."""
 
 
@@ -194,9 +194,16 @@ class Run(Holdings):
             half = told["kind"] if event.kind == "promotion" else event.kind
             if half in REMEMBERS and "memory_version" in told:
                 arm = replace(arm, memory_version=int(str(told["memory_version"])))
-            if half in ("weights", "rollback"):
+            if half in ("origin", "weights", "rollback"):
                 arm = replace(arm, adapter=str(told["adapter"]))
         return arm
+
+    def beginning(self) -> Arm:
+        """Return the pair that it began with: its origin's, or no lessons and plain weights."""
+        for event in self.ledger.events(self.id, kind="origin"):
+            told = event.payload
+            return Arm(int(str(told["memory_version"])), str(told["adapter"]))
+        return Arm(0, "")
 
     @contextmanager
     def editing(self) -> Iterator[Memory]:

@@ -35,6 +35,7 @@ BUILT_IN = {
     "gsm8k": f"{_HERE}.questions.gsm8k:gsm8k",
     "hotpotqa": f"{_HERE}.questions.hotpotqa:hotpotqa",
     "humaneval": f"{_HERE}.questions.code:humaneval",
+    "inspect": f"{_HERE}.harnesses.inspect_ai:inspect_task",
     "jsonl": f"{_HERE}.questions.jsonl:jsonl",
     "mbpp": f"{_HERE}.questions.code:mbpp",
     "miniwob": f"{_HERE}.miniwob.benchmark:MiniWoB",
@@ -44,6 +45,7 @@ BUILT_IN = {
     "textworld-coin-collector": f"{_HERE}.textworld.benchmark:coin_collector",
     "textworld-cooking": f"{_HERE}.textworld.benchmark:cooking",
     "textworld-treasure-hunter": f"{_HERE}.textworld.benchmark:treasure_hunter",
+    "verifiers": f"{_HERE}.harnesses.verifiers:verifiers_environment",
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,41 @@ class Boxes:
 def boxes() -> Boxes:
     """Return the benchmark, as `tests/worlds.py:boxes`."""
     return Boxes()
+
+
+class Drawer(Box):
+    """Opens by the lever, and not by the button."""
+
+    def reset(self) -> Observation:
+        super().reset()
+        return Observation(f"A drawer number {self.task.seed}, with a lever and a button.")
+
+    def step(self, action: str) -> Observation:
+        return super().step({"pull lever": RULE, RULE: "pull lever"}.get(action, action))
+
+
+class Drawers(Boxes):
+    """As boxes, with the other rule."""
+
+    name = "drawers"
+    description = "Drawers to be opened."
+
+    def fingerprint(self) -> str:
+        return "drawers-1"
+
+    def tasks(self, *arguments: Any, **more: Any) -> list[Task]:
+        return [
+            replace(task, id=task.id.replace("boxes", "drawers"), benchmark="drawers")
+            for task in super().tasks(*arguments, **more)
+        ]
+
+    def open(self, task: Task) -> Drawer:
+        return Drawer(task)
+
+
+def drawers() -> Drawers:
+    """Return the benchmark, as `tests/worlds.py:drawers`."""
+    return Drawers()
 
 
 class ScriptedChat(BaseChatModel):

@@ -299,20 +299,11 @@ def adopt(
 def _taken_in(run: Run, source: Path) -> str:
     """Copy an adapter of elsewhere into a run, once; return its name."""
     from agentevo.files import all_in, sha256_of
-    from agentevo.updating.adapters import take_in
+    from agentevo.sequence import take_adapter
 
-    digest = sha256_of(*all_in(source))[:12]
-    name = f"{run.id}-{source.resolve().name}-{digest[:6]}"
-    folder = run.adapter_folder(name)
-    if not folder.exists():
-        folder.parent.mkdir(exist_ok=True)
-        take_in(source, _weights(run), folder)
+    name = f"{run.id}-{source.resolve().name}-{sha256_of(*all_in(source))[:6]}"
     generation = len(run.ledger.updates(run.id, kind="outcome"))
-    if name not in [one.name for one in run.ledger.adapters(run.id)]:
-        run.ledger.add_adapter(
-            run.id, generation, name, parents=(), path=str(folder.relative_to(run.folder)),
-            data_hash=digest,
-        )  # fmt: skip
+    take_adapter(run, source, name, generation=generation)
     return name
 
 

@@ -16,6 +16,7 @@ from agentevo.cli import (
     compare,  # noqa: F401  its command is of `runs`
     evaluate,
     evolve,
+    forgetting,  # noqa: F401
     gate,
     inspect,
     mcp,

@@ -47,6 +47,9 @@ def evolve(
     ),
     config: Path | None = CONFIG,
     sets: list[str] = SETS,
+    origin: str | None = typer.Option(
+        None, "--from", metavar="RUN", help="Begin with what another run has in force."
+    ),
     name: str | None = typer.Option(
         None, help="Of the run.", show_default="benchmark, recipe and time"
     ),
@@ -60,6 +63,7 @@ def evolve(
     flags: dict[str, Any] = {
         "benchmark": benchmark, "backbone": backbone, "recipe": recipe, "budget": budget,
         "levels": parse_levels(levels), "n_generations": generations, "seed": seed,
+        "origin": origin,
     }  # fmt: skip
     flags = {key: value for key, value in flags.items() if value is not None}
     run = _resumed(resume, flags, config, sets, name) if resume is not None else None
@@ -87,7 +91,7 @@ def _resumed(
     from agentevo.folders import RunError
     from agentevo.run import Run
 
-    said = [f"--{key}" for key in flags if key != "n_generations"]
+    said = [f"--{'from' if key == 'origin' else key}" for key in flags if key != "n_generations"]
     said += [option for option, given in (("--config", config), ("--set", sets), ("--name", name))
              if given]  # fmt: skip
     if said:

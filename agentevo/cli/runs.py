@@ -300,7 +300,7 @@ def print_change(old: Arm, new: Arm, *, as_json: bool) -> None:
 
 
 def arm_of(run: Run, generation: int) -> Arm:
-    """Return what a generation came to; 0 is the beginning, without lessons and adapter.
+    """Return what a generation came to; 0 is the beginning.
 
     Raises:
         RunError: the generation is not closed, or does not exist.
@@ -309,7 +309,7 @@ def arm_of(run: Run, generation: int) -> Arm:
     from agentevo.folders import RunError
 
     if generation == 0:
-        return Arm(0, "")
+        return run.beginning()
     outcomes = {one.generation: one.payload for one in run.ledger.updates(run.id, kind="outcome")}
     if generation not in outcomes:
         known = ", ".join(map(str, [0, *sorted(outcomes)]))

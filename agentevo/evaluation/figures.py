@@ -174,8 +174,8 @@ def _levels(played: Sequence[EpisodeSummary]) -> tuple[LevelFigures, ...]:
 
 
 def learning_curve(run: Run) -> tuple[GenerationFigures, ...]:
-    """Return acquisition and validation by generation, from the plain backbone on."""
-    outcomes = {0: Arm(0, "")} | {
+    """Return acquisition and validation by generation, from its beginning on."""
+    outcomes = {0: run.beginning()} | {
         one.generation: Arm(int(str(one.payload["memory_version"])), str(one.payload["adapter"]))
         for one in run.ledger.updates(run.id, kind="outcome")
     }

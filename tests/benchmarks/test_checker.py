@@ -19,7 +19,7 @@ SAMPLED: dict[str, Sequence[int] | None] = {
     "textworld-treasure-hunter": (5, 12),
     "textworld-coin-collector": (3, 105),
 }
-WITH_FILES = {"alfworld", "gsm8k", "hotpotqa", "jsonl", "mbpp"}
+WITH_FILES = {"alfworld", "gsm8k", "hotpotqa", "inspect", "jsonl", "mbpp", "verifiers"}
 """Want files of the user's; tests of their own check them on some."""
 
 
