@@ -57,6 +57,8 @@ class ToolSettings(Settings):
 
     timeout_s: float = Field(60.0, gt=0)
     """For one call."""
+    max_characters: int = Field(4_000, ge=100)
+    """Of a result that the model reads; what is more is cut off, and that is said."""
     max_calls: int = Field(0, ge=0)
     """Of all tools in an episode together. 0: as many as there are steps."""
     limits: dict[str, int] = {}

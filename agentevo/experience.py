@@ -46,6 +46,16 @@ class ToolUse:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What the model is told of how to act, apart from the task."""
+
+    system: str = ""
+    """The system prompt; empty: none was recorded."""
+    tools: tuple[dict[str, Any], ...] = ()
+    """Schemas of the tools that are given in the model's own form."""
+
+
+@dataclass(frozen=True)
 class Step:
     """One call of the model: what it said, what it did, what came back."""
 
@@ -72,6 +82,8 @@ class Step:
     """The reply's tokens as they were sampled, its end included; empty: not recorded."""
     reply_logprobs: tuple[float, ...] = ()
     """Their log-probabilities by the model itself, at temperature 1; empty: not recorded."""
+    given: Given | None = None
+    """What the model was given from here on, as tools come and go; None: as before."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +148,9 @@ class Trajectory:
     reflections: tuple[str, ...] = ()
     """Notes from earlier attempts at the same task that stood in the prompt."""
     system: str = ""
-    """The system prompt; empty: none was recorded."""
+    """The system prompt at first; empty: none was recorded."""
     tools: tuple[dict[str, Any], ...] = ()
-    """Schemas of the tools that were given in the model's own form."""
+    """Schemas of the tools that were given at first in the model's own form."""
     memory_version: int = 0
     adapter: str = ""
     """Name of the adapter that acted; empty: the plain backbone."""
@@ -184,4 +196,6 @@ def _step(data: dict[str, Any]) -> Step:
     calls = tuple(ToolCall(**one) for one in data.get("calls", ()))
     uses = tuple(ToolUse(**one) for one in data.get("uses", ()))
     told = {name: tuple(data.get(name, ())) for name in lists}
-    return Step(**{**data, **told, "calls": calls, "uses": uses})
+    new = data.get("given")
+    given = Given(new["system"], tuple(new["tools"])) if new else None
+    return Step(**{**data, **told, "calls": calls, "uses": uses, "given": given})

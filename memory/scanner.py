@@ -73,12 +73,12 @@ _LINKS = (
     r"\bjavascript:\S+",
     r"\bhxxps?\b\S*",
     r"\bwww\.\S+",
-    r"\b[\w.+-]+@[\w-]+\.[\w.-]+\b",
+    r"\b[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]+\b",
     r"\b(?:to|from|at|on|host|server|ip|address)\W+\d{1,3}(?:\.\d{1,3}){3}\b"
     r"|\b\d{1,3}(?:\.\d{1,3}){3}[:/]\d",
-    r"(?-i:\b[a-z0-9-]{2,}(?:\.|\s?\[\.\]\s?|\s?\(dot\)\s?)(?:com|net|org|ru|cn|xyz|app|info|onion|biz"
+    r"(?-i:\b[a-z0-9-]{2,63}(?:\.|\s?\[\.\]\s?|\s?\(dot\)\s?)(?:com|net|org|ru|cn|xyz|app|info|onion|biz"
     r"|top|site|io)\b(?:/\S*)?)",
-    r"!?\[[^\]]*\]\([^)]+\)",
+    r"!?\[[^\]]{0,200}\]\([^)]{1,400}\)",
 )
 _CALLS = (
     r"</?\s*(?:tool|tool_call|function|function_call|invoke|system|user|assistant|im_start|im_end|inst"
@@ -90,14 +90,14 @@ _CALLS = (
     r"\b(?:curl|wget)\b[^\n]{0,80}(?:\||://|\.\w{2,3}\b)|\brm\s+-\w*[rf]\w*\s+[/~*]|\bmkfs\b|\bdd\s+if="
     r"|\bnc\s+-|\bbase64\s+-d\b|\bchmod\s+\+?[0-7x]+\s+/|\bpowershell\b.{0,20}-e",
     r"\b(?:eval|exec)\s*\(\s*(?:open|input|requests|base64|__)|__import__\s*\(|\bos\.system\s*\(",
-    r"\$\([^)]*\)|\{\{[^}]*\}\}|\{%.*?%\}",
+    r"\$\([^)]{0,200}\)|\{\{[^}]{0,200}\}\}|\{%.{0,200}?%\}",
     r"[;&|]{1,2}\s*(?:rm|curl|wget|sh|bash|nc)\b",
     r"['\"]\s*;\s*(?:drop|truncate|delete)\b|\b(?:drop|truncate)\s+(?:table|database)\b|\bunion\s+select\b"
     r"|'\s*or\s+'?1'?\s*=",
-    r"^\W*(?:\S+\s){0,3}sudo\s+\w+",
+    r"^\W{0,20}(?:\S{1,80}\s){0,3}sudo\s+\w+",
 )
 _ENCODED = re.compile(
-    r"\b(?=[A-Za-z0-9+/]*[a-z])(?=[A-Za-z0-9+/]*[A-Z0-9])[A-Za-z0-9+/]{32,}={0,2}"
+    r"\b(?=[A-Za-z0-9+/]{0,64}[a-z])(?=[A-Za-z0-9+/]{0,64}[A-Z0-9])[A-Za-z0-9+/]{32,}={0,2}"
     r"|\b(?:[0-9a-fA-F]{2}[ :]?){16,}\b|(?:\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}){4,}"
     r"|(?:&#x?[0-9a-fA-F]+;){3,}"
 )

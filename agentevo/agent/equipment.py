@@ -23,6 +23,7 @@ def rules_of(settings: ToolSettings, ask: Ask | None = None) -> Rules:
     """Return the rules of an episode; `ask` asks whoever is there."""
     return Rules(
         timeout_s=settings.timeout_s,
+        max_characters=settings.max_characters,
         max_calls=settings.max_calls,
         limits=settings.limits,
         approval=settings.approval,

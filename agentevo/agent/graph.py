@@ -19,6 +19,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
@@ -35,7 +36,7 @@ from agentevo.agent.tools import (
 from agentevo.benchmarks import Environment, Observation
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
-from agentevo.experience import Ending, Recall, Step
+from agentevo.experience import Ending, Given, Recall, Step
 
 LONGEST_ROUND = 4  # actions that an agent which is stalled may do in turn
 
@@ -116,6 +117,8 @@ class Attempt:
     recollection: Recollection
     reflections: tuple[str, ...]
     first_observation: str
+    given: Given
+    """At first."""
 
 
 def _extend(old: tuple[Any, ...], new: tuple[Any, ...] | None) -> tuple[Any, ...]:
@@ -132,6 +135,8 @@ class State(TypedDict, total=False):
     attempts: Annotated[tuple[Attempt, ...], _extend]
     reflections: tuple[str, ...]
     reply: AIMessage
+    given: Given
+    first_given: Given
     window_start: int
     n_tokens: int
     best_score: float
@@ -147,8 +152,11 @@ async def recall(state: State, runtime: Runtime[Episode]) -> State:
         recollection = await asyncio.to_thread(
             episode.recall, episode.instruction, observation.text, name
         )
+    given = given_of(episode)
     return {
         "observation": observation,
+        "given": given,
+        "first_given": given,
         "first_observation": observation.text,
         "recollection": recollection,
         "steps": None,  # type: ignore[typeddict-item]  # begins anew
@@ -163,6 +171,12 @@ def system_of(episode: Episode) -> str:
     """Return the system prompt: how to act, and the tools there are."""
     system = prompts.ANSWER_SYSTEM if episode.takes_answers else prompts.ACT_SYSTEM
     return system if episode.native else system + describe_tools(_tools(episode))
+
+
+def given_of(episode: Episode) -> Given:
+    """Return what the model is given now; an environment's tools may come and go."""
+    tools = _tools(episode) if episode.native else []
+    return Given(system_of(episode), tuple(convert_to_openai_tool(tool) for tool in tools))
 
 
 def messages_of(state: State, episode: Episode) -> tuple[list[BaseMessage], int]:
@@ -192,10 +206,11 @@ def messages_of(state: State, episode: Episode) -> tuple[list[BaseMessage], int]
 async def act(state: State, runtime: Runtime[Episode]) -> State:
     """Ask the model for the next action."""
     episode = runtime.context
+    given = given_of(episode)
     messages, start = messages_of(state, episode)
     attempt = len(state.get("attempts", ()))
     reply = await _reply(episode, messages, attempt, with_tools=True)
-    return {"reply": reply, "window_start": start}
+    return {"reply": reply, "window_start": start, "given": given}
 
 
 async def _reply(
@@ -255,6 +270,7 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
         uses=uses,
         reply_ids=tuple(message.response_metadata.get("token_ids", ())),
         reply_logprobs=tuple(message.response_metadata.get("token_logprobs", ())),
+        given=None if state["given"] == _given_before(state) else state["given"],
     )
     return {
         "observation": observation,
@@ -262,6 +278,12 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
         "n_tokens": state["n_tokens"] + step.n_prompt_tokens + step.n_reply_tokens,
         "best_score": max(state["best_score"], observation.score),
     }
+
+
+def _given_before(state: State) -> Given:
+    """Return what the model was given at the step before, as the steps tell."""
+    told = [step.given for step in state["steps"] if step.given is not None]
+    return told[-1] if told else state["first_given"]
 
 
 def ending(state: State, limits: Limits) -> Ending | None:
@@ -302,6 +324,7 @@ def judge(state: State, runtime: Runtime[Episode]) -> State:
         recollection=state["recollection"],
         reflections=state["reflections"],
         first_observation=state["first_observation"],
+        given=state["first_given"],
     )
     return {"attempts": (attempt,)}
 

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.types import StreamMode
 
 from agentevo.agent.graph import (
@@ -26,13 +25,12 @@ from agentevo.agent.graph import (
     Recollection,
     State,
     build,
-    system_of,
 )
 from agentevo.agent.rules import Rules
 from agentevo.backbones.backbone import Backbone
 from agentevo.benchmarks import Benchmark, Environment, Task
 from agentevo.config import ToolCalls
-from agentevo.experience import Ending, Purpose, Step, Trajectory
+from agentevo.experience import Ending, Given, Purpose, Step, Trajectory
 
 compiled = cache(build)
 
@@ -105,8 +103,7 @@ async def play(
     began = time.monotonic()
     name = occasion.episode_id(task)
     state: State = {}
-    error = system = ""
-    schemas: tuple[dict[str, Any], ...] = ()
+    error = ""
     environment = None
     try:
         environment = await asyncio.to_thread(benchmark.open, task)
@@ -137,10 +134,6 @@ async def play(
             n_attempts=player.n_attempts,
             native=await _native(player, environment),
         )
-        system = system_of(episode)
-        if episode.native:
-            given = [*player.tools, *environment.tools]
-            schemas = tuple(convert_to_openai_tool(tool) for tool in given)
         n_nodes = (2 * episode.limits.max_steps + 4) * player.n_attempts
         config: RunnableConfig = {"recursion_limit": n_nodes + 10}
         modes: list[StreamMode] = ["values"] if hear is None else ["values", "messages"]
@@ -165,7 +158,7 @@ async def play(
         if environment is not None:
             await asyncio.to_thread(environment.close)
     seconds = time.monotonic() - began
-    return _trajectories(player, task, occasion, state, error, seconds, system, schemas)
+    return _trajectories(player, task, occasion, state, error, seconds)
 
 
 async def _native(player: Player, environment: Environment) -> bool:
@@ -183,14 +176,12 @@ def _trajectories(
     state: State,
     error: str,
     seconds: float,
-    system: str = "",
-    schemas: tuple[dict[str, Any], ...] = (),
 ) -> list[Trajectory]:
     found: list[Trajectory] = []
 
     def add(
         *, steps: tuple, ending: Ending, score: float, best: float, success: bool,  # type: ignore[type-arg]
-        recollection: Recollection, reflections: tuple[str, ...], first: str, error: str = "",
+        recollection: Recollection, reflections: tuple[str, ...], first: str, given: Given, error: str = "",
     ) -> None:  # fmt: skip
         attempt = len(found)
         found.append(
@@ -215,8 +206,8 @@ def _trajectories(
                 recall=recollection.facts,
                 lessons=recollection.texts,
                 reflections=reflections,
-                system=system,
-                tools=schemas,
+                system=given.system,
+                tools=given.tools,
                 memory_version=player.memory_version,
                 adapter=player.backbone.adapter,
                 error=error,
@@ -228,7 +219,7 @@ def _trajectories(
         add(
             steps=done.steps, ending=done.ending, score=done.score, best=done.best_score,
             success=done.success, recollection=done.recollection, reflections=done.reflections,
-            first=done.first_observation,
+            first=done.first_observation, given=done.given,
         )  # fmt: skip
     if error:
         told = bool(found) and state["steps"] == found[-1].steps  # it broke while it reflected
@@ -239,7 +230,8 @@ def _trajectories(
             best=0.0 if told else state.get("best_score", 0.0), success=False,
             recollection=Recollection() if told else state.get("recollection", Recollection()),
             reflections=state.get("reflections", ()),
-            first=state.get("first_observation", ""), error=error,
+            first=state.get("first_observation", ""), given=state.get("first_given", Given()),
+            error=error,
         )  # fmt: skip
     return found
 

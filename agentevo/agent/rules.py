@@ -20,6 +20,8 @@ class Rules:
 
     timeout_s: float = 60.0
     """For one call."""
+    max_characters: int = 4_000
+    """Of a result that the model reads; what is more is cut off, and that is said."""
     max_calls: int = 0
     """Of all tools together. 0: as many as there are steps."""
     limits: Mapping[str, int] = field(default_factory=dict)

@@ -22,7 +22,6 @@ from agentevo.agent.rules import Counts, Rules
 from agentevo.dialogue.context import Turn
 from agentevo.experience import Step, ToolCall, ToolUse
 
-MAX_CHARACTERS = 4_000  # of a tool's result that the model reads
 MAX_ERROR = 20_000  # characters of an error that the trajectory keeps
 
 
@@ -159,8 +158,8 @@ async def _call(
         error = "".join(traceback.format_exception(failure)).strip()
     use = ToolUse(name, time.monotonic() - began, error[-MAX_ERROR:])
     n = len(result)
-    if n > MAX_CHARACTERS:
-        result = result[:MAX_CHARACTERS] + f" ... ({n} characters in all)"
+    if n > rules.max_characters:
+        result = result[: rules.max_characters] + f" ... ({n} characters in all)"
     return Called("".join(one for one in result if one.isprintable() or one in "\n\t"), use)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
-from agentevo.experience import Trajectory
+from agentevo.experience import Given, Trajectory
 
 Dialogue = list[dict[str, Any]]
 """Messages with `role` and `content`, and `tool_calls` where there are some, as chat templates take
@@ -48,21 +48,21 @@ def calls_of(
     first = prompts.task_message(
         trajectory.instruction, trajectory.first_observation, lessons, reflections
     )
-    system = trajectory.system or prompts.ACT_SYSTEM
-    head = count(system) + count(first)
+    given = Given(trajectory.system or prompts.ACT_SYSTEM, trajectory.tools)
     turns = [Turn(s.reply, s.observation, s.keep, s.calls) for s in trajectory.steps]
     found: list[Call] = []
     start = 0
     for i, (turn, step) in enumerate(zip(turns, trajectory.steps, strict=True)):
-        budget = window - count(turn.reply)
+        given = step.given or given
+        head, budget = count(given.system) + count(first), window - count(turn.reply)
         start = first_shown(turns[:i], start, head=head, budget=budget, count=count)
         dialogue = [
-            {"role": "system", "content": system},
+            {"role": "system", "content": given.system},
             {"role": "user", "content": first},
         ]
         for old in shown(turns[:i], start):
             dialogue += [_said(old), *_came_back(old)]
-        found.append(Call([*dialogue, _said(turn)], step.reply_ids, trajectory.tools))
+        found.append(Call([*dialogue, _said(turn)], step.reply_ids, given.tools))
     return found
 
 

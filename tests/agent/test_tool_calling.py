@@ -22,6 +22,7 @@ from agentevo.agent.rollout import Occasion, Player, play
 from agentevo.benchmarks import Benchmark, load
 from agentevo.experience import Trajectory
 from agentevo.tools import Toolbox
+from agentevo.updating.traces import calls_of
 from tests.worlds import Scripted
 
 Plan = Sequence[str]
@@ -96,6 +97,26 @@ def test_bfcl_is_solved_through_its_functions(level: int, native: bool) -> None:
     n_calls = sum(len(step.uses) for step in one.steps)
     assert n_calls == sum(action.endswith("}") for action in plan(task))
     assert all(bool(step.calls) is bool(step.uses) for step in one.steps) or not native
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["native", "text"])
+def test_a_function_that_comes_later_is_in_later_prompts_only(native: bool) -> None:
+    pytest.importorskip("bfcl_eval")
+    benchmark = load("bfcl-multi-turn")
+    one = played(benchmark, lambda task: benchmark.gold(task) or [], native, level=2)
+    assert Trajectory.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert sum(step.given is not None for step in one.steps) == 1
+    calls = calls_of(one, with_lessons=True, window=400_000, count=len)
+    systems = [call.dialogue[0]["content"] for call in calls]
+    assert systems[0] == one.system
+    if native:
+        assert len(set(systems)) == 1
+        assert (len(calls[0].tools), len(calls[-1].tools)) == (
+            len(one.tools), len(one.tools) + 1,
+        )  # fmt: skip
+    else:
+        assert calls[0].tools == calls[-1].tools == ()
+        assert systems[-1].count("\n- ") == systems[0].count("\n- ") + 1
 
 
 @pytest.mark.parametrize("native", [True, False], ids=["native", "text"])

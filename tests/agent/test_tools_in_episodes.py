@@ -91,6 +91,8 @@ def test_ten_megabytes_and_control_characters_are_dealt_with() -> None:
     assert len(attempt.steps[0].observation) < 5_000
     assert attempt.steps[0].observation.endswith("(10000000 characters in all)")
     assert attempt.steps[1].observation == "a[2Jbc\nd"
+    (longer,) = played([call("huge"), END], tools=[huge], rules=Rules(max_characters=9_000))
+    assert 9_000 < len(longer.steps[0].observation) < 9_100
 
 
 def test_calls_are_limited_by_tool_and_by_episode() -> None:

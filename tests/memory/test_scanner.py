@@ -127,7 +127,11 @@ def test_a_secret_is_taken_out_where_it_stands_and_nowhere_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a." * 50_000, "a b " * 20_000, "password " * 10_000, "-" * 90_000]
+    "text",
+    [
+        *("a." * 50_000, "a b " * 20_000, "password " * 10_000, "-" * 90_000, "a+" * 50_000),
+        *("aa-" * 30_000, "[" * 90_000, "$(" * 50_000, "{%" * 50_000, "{{a" * 30_000),
+    ],
 )
 def test_a_long_text_is_read_quickly(text: str) -> None:
     process = multiprocessing.get_context("spawn").Process(target=_read, args=(text,))

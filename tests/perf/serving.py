@@ -2,8 +2,8 @@
 
 Episodes are played on a real vLLM server with the seed; every request is noted. Then the very same
 requests are sent by a bare client of OpenAI's, so many at once as episodes were played, and the two
-take turns. What episodes lose is what the house does between the calls, and the tail in which few
-of them are left.
+take turns. What episodes lose is what the house and the game do between the calls, on the cores
+that the server wants as well where it has no GPU, and the tail in which few of them are left.
 """
 
 from __future__ import annotations
@@ -97,19 +97,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     asyncio.run(episodes(backbone, args.n, args.at_once))  # to warm up, and to note
     requests = list(backbone.noted)
     rates: dict[str, list[float]] = {"episodes": [], "plainly": []}
+    cores: dict[str, list[float]] = {"episodes": [], "plainly": []}  # that this side takes away
     for _ in range(args.repeats):
-        n, seconds = asyncio.run(episodes(backbone, args.n, args.at_once))
-        rates["episodes"].append(n / seconds)
-        n, seconds = asyncio.run(plainly(backbone, requests, args.at_once))
-        rates["plainly"].append(n / seconds)
+        for name in rates:
+            before = time.process_time()
+            played = (
+                episodes(backbone, args.n, args.at_once)
+                if name == "episodes"
+                else plainly(backbone, requests, args.at_once)
+            )
+            n, seconds = asyncio.run(played)
+            rates[name].append(n / seconds)
+            cores[name].append((time.process_time() - before) / seconds)
     backbone.close()
-    table = Table("how", "reply tokens/s", "each time")
+    table = Table("how", "reply tokens/s", "each time", "cores used by this side")
     for name, some in rates.items():
-        table.add_row(name, f"{median(some):,.0f}", ", ".join(f"{one:,.0f}" for one in some))
+        each = ", ".join(f"{one:,.0f}" for one in some)
+        table.add_row(name, f"{median(some):,.0f}", each, f"{median(cores[name]):.2f}")
     ratio = median(rates["episodes"]) / median(rates["plainly"])
     Console().print(table, f"{len(requests)} requests; ratio {ratio:.2f}")
     write("serving", {"n_requests": len(requests), "at_once": args.at_once, "rates": rates,
-                      "ratio": ratio})  # fmt: skip
+                      "cores": cores, "ratio": ratio})  # fmt: skip
 
 
 if __name__ == "__main__":
