@@ -181,7 +181,8 @@ def _trajectories(
 
     def add(
         *, steps: tuple, ending: Ending, score: float, best: float, success: bool,  # type: ignore[type-arg]
-        recollection: Recollection, reflections: tuple[str, ...], first: str, given: Given, error: str = "",
+        recollection: Recollection, reflections: tuple[str, ...], first: str, given: Given,
+        error: str = "",
     ) -> None:  # fmt: skip
         attempt = len(found)
         found.append(
