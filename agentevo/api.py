@@ -129,7 +129,7 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
         RunError: there is a run of that name already.
     """
     from agentevo.backbones.speaker import load_benchmark
-    from agentevo.folders import new_folder
+    from agentevo.folders import folder_of, new_folder
     from agentevo.run import Run, check_levels
     from agentevo.sequence import inherit
 
@@ -139,6 +139,8 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
     _check_strategies(config, benchmark)
     if "ask" in config.toolbox.approval.values():
         raise ConfigError("toolbox.approval: nobody can be asked in a run: say allow or deny")
+    if config.origin:
+        folder_of(config.origin)  # it is there
     folder = new_folder(config, name)
     run = Run.start(folder, config)
     try:

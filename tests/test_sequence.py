@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agentevo import evolve
-from agentevo.api import begin, settle
+from agentevo.api import begin, report_of, settle
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.forgetting import forgetting_of
 from agentevo.experience import Trajectory
@@ -68,6 +68,7 @@ def test_a_run_begins_with_the_lessons_of_another() -> None:
     assert ours[0].scope == run.scope
     assert scores(run) == {"m0+plain": {0.0}, f"m{run.incumbent().memory_version}+plain": {1.0}}
     assert run.beginning() == run.incumbent()
+    assert "began with what the run first had in force" in report_of(run).read_text()
     told = [one.payload["run"] for one in run.ledger.events(run.id, kind="origin")]
     assert told == ["first"]
     run.close()
@@ -129,7 +130,7 @@ def test_a_run_without_memory_takes_the_weights_alone() -> None:
 
 
 def test_what_cannot_be_taken_over_is_said_and_leaves_no_run() -> None:
-    with pytest.raises(RunError, match="there is no run 'first'"):
+    with pytest.raises(RunError, match=r"there is no run 'first'(?!.*second)"):
         second("scripted")
     first("learner")
     with pytest.raises(RunError, match=r"the weights of .*scripted are not at hand"):

@@ -17,6 +17,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, Tool, ToolException
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ValidationError
 
 from agentevo.agent.rules import Counts, Rules
 from agentevo.dialogue.context import Turn
@@ -153,6 +154,9 @@ async def _call(
         result = error = f"{name} failed: it took more than {rules.timeout_s:g} s"
     except ToolException as failure:
         result = error = f"{name} failed: {failure}"
+    except ValidationError as failure:  # of the arguments, mostly
+        told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in failure.errors()]
+        result = error = f"{name} failed: {'; '.join(told)}"
     except Exception as failure:
         result = f"{name} failed: {type(failure).__name__}: {failure}"
         error = "".join(traceback.format_exception(failure)).strip()

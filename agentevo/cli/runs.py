@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agentevo.experience import Trajectory
     from agentevo.run import Run
 
-app = typer.Typer(help="Runs: list, show, episodes, report, rollback.", no_args_is_help=True)
+app = typer.Typer(help="Runs: list, show, episodes, report, compare, forgetting, rollback.", no_args_is_help=True)
 
 RUN = typer.Argument(metavar="RUN", help="A run's name, or its folder.")
 MEMORY = typer.Option(None, min=0, metavar="VERSION", help="This version of the memory; 0: empty.")
@@ -147,7 +147,8 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
     settings["levels"] = ",".join(map(str, settings["levels"] or ["all"]))
     print(f"{facts['run']}: {facts['status']}, in {facts['folder']}")
     print("  ".join(f"{key}={settings[key]}" for key in
-                    ("benchmark", "backbone", "recipe", "budget", "levels", "seed")))  # fmt: skip
+                    ("benchmark", "backbone", "recipe", "budget", "levels", "seed", "origin")
+                    if settings[key] != ""))  # fmt: skip
     print(f"lessons: {', '.join(f'{n} {k}' for k, n in facts['lessons'].items()) or 'none'}")
     print(f"in force: {arm_text(facts['in_force'])}")
     if not facts["generations"] and not arms.rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentevo.evaluation.figures import IN_FORCE, ArmsFigures, GenerationFigures
@@ -27,6 +28,8 @@ def summarise(run: Run, arms: ArmsFigures, curve: Sequence[GenerationFigures]) -
         f"{'is' if n_closed == 1 else 'are'} closed, with {_count(n_played, 'training task')} "
         "played."
     ]
+    if config.origin:
+        parts.append(f"It began with what the run {Path(config.origin).name} had in force.")
     parts += [_verdicts(run), _in_force(run), *_arms(arms)]
     return " ".join(part for part in parts if part)
 

@@ -12,6 +12,7 @@ import queue
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -151,7 +152,9 @@ class Hosted:
         self._grade: Grade | None = None
         self._n_steps = 0
         self._is_told = False
-        self._future = asyncio.run_coroutine_threadsafe(self._play(self._came), _loop())
+        self._future = Context().run(  # nothing of ours hears what the harness does
+            asyncio.run_coroutine_threadsafe, self._play(self._came), _loop()
+        )
         self._take()
         self._tools = tuple(self._tool(one) for one in self._turn.tools if one.name != _SUBMIT)
         self._is_fresh = True

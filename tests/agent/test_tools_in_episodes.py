@@ -74,6 +74,14 @@ def test_uses_are_recorded_with_their_time_and_whole_error() -> None:
     assert attempt.steps[3].uses == ()
 
 
+def test_arguments_that_do_not_fit_are_told_in_a_line() -> None:
+    (attempt,) = played([call("stock", thing="tea"), call("stock", item=["a"]), END], tools=[stock])
+    assert [step.observation for step in attempt.steps[:2]] == [
+        "stock failed: item: Field required",
+        "stock failed: item: Input should be a valid string",
+    ]
+
+
 @pytest.mark.parametrize("which", [slow, slow_too])
 def test_a_tool_that_hangs_is_left_behind(which: Any) -> None:
     began = time.monotonic()
