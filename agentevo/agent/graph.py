@@ -257,7 +257,7 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
             observation = await asyncio.to_thread(episode.environment.step, action)
             keep = bool(observation.info.get("keep"))
     step = Step(
-        thought=reply.thought,
+        thought="" if reply.thought == action else reply.thought,
         action=action,
         observation=observation.text,
         reward=observation.reward,

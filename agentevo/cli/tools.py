@@ -127,12 +127,17 @@ def notes(
             for one in found
         ],
     )  # fmt: skip
-    for text in written:
-        print(f"pending: {text}")
+    for one in written:
+        print(f"{one['status']}: {one['text']}")
+    if written:
+        print(f"to read them one by one: {output.program()} memory review {run}")
 
 
-def _learned(run: Run, found: Any) -> list[str]:
-    """Write notes on tools that fail down as pending lessons; return their texts."""
+def _learned(run: Run, found: Any) -> list[dict[str, str]]:
+    """Write notes on tools that fail down as lessons for a person; return what became of each.
+
+    What rests on a tool's own words waits in quarantine.
+    """
     from agentevo.folders import user
     from agentevo.memory import Lesson, Provenance
 
@@ -146,4 +151,4 @@ def _learned(run: Run, found: Any) -> list[str]:
     if not lessons:
         return []
     written = run.memory().insert(lessons, who=user(), why=f"calls counted: {json.dumps(run.id)}")
-    return [one.lesson.text for one in written]
+    return [{"status": one.lesson.status, "text": one.lesson.text} for one in written]
