@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from agentevo.experience import Trajectory
     from agentevo.run import Run
 
-app = typer.Typer(help="Runs: list, show, episodes, report, compare, forgetting, rollback.", no_args_is_help=True)
+app = typer.Typer(
+    help="Runs: list, show, episodes, report, compare, forgetting, rollback.", no_args_is_help=True
+)
 
 RUN = typer.Argument(metavar="RUN", help="A run's name, or its folder.")
 MEMORY = typer.Option(None, min=0, metavar="VERSION", help="This version of the memory; 0: empty.")

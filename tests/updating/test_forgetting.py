@@ -94,19 +94,16 @@ def trained(trainer: str, folder: Path, *more: Example, **keeps: Any) -> Path:
     return out
 
 
+@cache
 def forgotten(out: Path | None) -> float:
     """Return the loss on the old benchmark."""
     return loss_of(checked_folder(), out, OLD, window=WINDOW)
 
 
+@cache
 def unlearned(out: Path | None) -> float:
     """Return the loss on what is to be learned anew."""
     return loss_of(checked_folder(), out, lessons("sft"), window=WINDOW)
-
-
-@cache
-def plain() -> tuple[float, float]:
-    return forgotten(None), unlearned(None)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +129,7 @@ def careless(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_less_is_forgotten_with_it_than_without_it(
     trainer: str, keeps: dict[str, Any], careless: dict[str, Path], tmp_path: Path
 ) -> None:
-    before, strange = plain()
+    before, strange = forgotten(None), unlearned(None)
     options = {name: value for name, value in keeps.items() if name != "replay"}
     if keeps.keys() & {"replay", "rehearse_share"}:  # about as many steps on more data
         options["n_epochs"] = max(1, HARD[trainer]["n_epochs"] // 4)
@@ -177,7 +174,7 @@ def test_most_of_a_difference_can_be_dropped_and_the_skill_stays(
 ) -> None:
     """DARE: what is left, scaled up, does as well; not scaled up, it does not."""
     made = difference(careless["sft"], checked_folder())
-    _, strange = plain()
+    strange = unlearned(None)
     thin = merged([made], [1.0], way="dare", density=0.5)
     kept = sum(int((one != 0).sum()) for one in thin.changes.values())
     assert kept < 0.6 * sum(one.numel() for one in made.changes.values())
