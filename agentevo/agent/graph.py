@@ -152,11 +152,9 @@ async def recall(state: State, runtime: Runtime[Episode]) -> State:
         recollection = await asyncio.to_thread(
             episode.recall, episode.instruction, observation.text, name
         )
-    given = given_of(episode)
     return {
         "observation": observation,
-        "given": given,
-        "first_given": given,
+        "first_given": given_of(episode),
         "first_observation": observation.text,
         "recollection": recollection,
         "steps": None,  # type: ignore[typeddict-item]  # begins anew
@@ -179,9 +177,8 @@ def given_of(episode: Episode) -> Given:
     return Given(system_of(episode), tuple(convert_to_openai_tool(tool) for tool in tools))
 
 
-def messages_of(state: State, episode: Episode) -> tuple[list[BaseMessage], int]:
+def messages_of(state: State, episode: Episode, system: str) -> tuple[list[BaseMessage], int]:
     """Return the prompt of the next call, and from which step on it shows the dialogue."""
-    system = system_of(episode)
     first = prompts.task_message(
         episode.instruction,
         state["first_observation"],
@@ -207,7 +204,7 @@ async def act(state: State, runtime: Runtime[Episode]) -> State:
     """Ask the model for the next action."""
     episode = runtime.context
     given = given_of(episode)
-    messages, start = messages_of(state, episode)
+    messages, start = messages_of(state, episode, given.system)
     attempt = len(state.get("attempts", ()))
     reply = await _reply(episode, messages, attempt, with_tools=True)
     return {"reply": reply, "window_start": start, "given": given}

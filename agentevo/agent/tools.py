@@ -156,7 +156,8 @@ async def _call(
         result = error = f"{name} failed: {failure}"
     except ValidationError as failure:  # of the arguments, mostly
         told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in failure.errors()]
-        result = error = f"{name} failed: {'; '.join(told)}"
+        result = f"{name} failed: {'; '.join(told)}"
+        error = "".join(traceback.format_exception(failure)) + result
     except Exception as failure:
         result = f"{name} failed: {type(failure).__name__}: {failure}"
         error = "".join(traceback.format_exception(failure)).strip()

@@ -65,18 +65,18 @@ def _never(row: Row, answer: str) -> Grade:
     raise AssertionError("the harness grades")
 
 
-def found_by(name: str, what: str) -> tuple[Callable[..., object], str]:
-    """Return the function that `file.py:name` or `package.module:name` means, and its version.
+def made_by(name: str, what: str) -> tuple[object, str]:
+    """Return what the function `file.py:name` or `package.module:name` makes, and its version.
 
     Args:
         name: the file or module, and the name in it.
         what: it is wanted for, for the message.
 
     Returns:
-        The function, and a text that changes with its file.
+        What it makes, and a text that changes with its file.
 
     Raises:
-        BenchmarkError: there is none.
+        BenchmarkError: there is none, or it fails.
     """
     from agentevo.benchmarks.registry import from_file
 
@@ -92,5 +92,9 @@ def found_by(name: str, what: str) -> tuple[Callable[..., object], str]:
             raise BenchmarkError(f"{what} {name!r} cannot be imported: {error}") from None
     if not callable(found):
         raise BenchmarkError(f"{what} {name!r} is a {type(found).__name__}, not a function")
+    try:
+        made = found()
+    except Exception as error:  # anybody's code; data may have to be downloaded
+        raise BenchmarkError(f"{what} {name!r} cannot be made: {error}") from error
     file = inspect.getsourcefile(inspect.unwrap(found))
-    return found, sha256(Path(file).read_bytes()).hexdigest()[:12] if file else name
+    return made, sha256(Path(file).read_bytes()).hexdigest()[:12] if file else name

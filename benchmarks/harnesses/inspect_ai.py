@@ -15,9 +15,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentevo.benchmarks.errors import BenchmarkError
-from agentevo.benchmarks.harnesses.bank import HostedBank, found_by
+from agentevo.benchmarks.harnesses.bank import HostedBank, made_by
 from agentevo.benchmarks.harnesses.episode import Ask, Message, Offer, Run, Turn
-from agentevo.benchmarks.questions.bank import Grade, Row, in_splits
+from agentevo.benchmarks.questions.bank import Grade, Row, in_splits, partly_right
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -48,13 +48,9 @@ def inspect_task(task: str = "", n_steps: int = 10) -> HostedBank:
         raise BenchmarkError("inspect: write inspect:FILE.py:NAME or inspect:PACKAGE.MODULE:NAME")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydantic's, of old ways in inspect_ai
-        make, digest = found_by(task, "the task")
         import inspect_ai
 
-        try:
-            made = make()
-        except Exception as error:  # anybody's code; data may have to be downloaded
-            raise BenchmarkError(f"inspect: {task} cannot be made: {error}") from error
+        made, digest = made_by(task, "the task")
     if not isinstance(made, inspect_ai.Task):
         raise BenchmarkError(f"inspect: {task} gives a {type(made).__name__}, not an inspect Task")
     samples = {str(n): one.model_copy(update={"id": n}) for n, one in enumerate(made.dataset)}
@@ -164,7 +160,7 @@ async def _graded(task: Task, state: TaskState) -> Grade:
     """Return the mean of the scorers; a score of several values counts by their mean."""
     from inspect_ai.scorer import value_to_float
 
-    as_number, found, said = value_to_float(), list[float](), list[str]()
+    as_number, found = value_to_float(), list[float]()
     for scorer in task.scorer or ():
         score = await scorer(state, state.target)
         if score is None:
@@ -173,12 +169,9 @@ async def _graded(task: Task, state: TaskState) -> Grade:
         values = list(value.values()) if isinstance(value, dict) else value
         values = list(values) if isinstance(values, list | tuple) else [values]
         found.append(sum(map(as_number, values)) / len(values))
-        if score.explanation:
-            said.append(score.explanation)
     if not found:
         raise BenchmarkError("no scorer of the task gave a score")
-    worth = min(1.0, max(0.0, sum(found) / len(found)))
-    return Grade(worth, "That is right." if worth >= 1 else f"That is worth {worth:.2f}.")
+    return partly_right(sum(found) / len(found))
 
 
 def _model(ask: Ask) -> Any:

@@ -18,9 +18,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agentevo.benchmarks.errors import BenchmarkError
-from agentevo.benchmarks.harnesses.bank import HostedBank, found_by
+from agentevo.benchmarks.harnesses.bank import HostedBank, made_by
 from agentevo.benchmarks.harnesses.episode import Ask, Message, Offer, Run, Turn
-from agentevo.benchmarks.questions.bank import SHARES, Grade, Row, in_splits
+from agentevo.benchmarks.questions.bank import SHARES, Grade, Row, in_splits, partly_right
 from agentevo.benchmarks.task import Split
 
 if TYPE_CHECKING:
@@ -65,11 +65,7 @@ def verifiers_environment(environment: str = "", n_steps: int = 10) -> HostedBan
                 f"verifiers {version} has no classic environments ({error}): "
                 "pip install 'agentevo[verifiers]'"
             ) from None
-        make, digest = found_by(name, "the environment")
-        try:
-            made = make()
-        except Exception as error:  # anybody's code; data may have to be downloaded
-            raise BenchmarkError(f"verifiers: {environment} cannot be made: {error}") from error
+        made, digest = made_by(name, "the environment")
         if not isinstance(made, verifiers.Environment):
             kind = type(made).__name__
             raise BenchmarkError(f"verifiers: {environment} gives a {kind}, not an Environment")
@@ -152,8 +148,7 @@ def _run(environment: Environment, record: dict[str, Any], most: float) -> Run:
             raise state["error"]
         await environment.rubric.score_rollout(state)
         await environment.rubric.cleanup(state)
-        worth = min(1.0, max(0.0, state["reward"] / most))
-        return Grade(worth, "That is right." if worth >= 1 else f"That is worth {worth:.2f}.")
+        return partly_right(state["reward"] / most)
 
     return run
 
@@ -183,23 +178,11 @@ def _client() -> Any:
             )  # fmt: skip
             return Response(id="agentevo", created=int(time.time()), model=model, message=message)
 
-        def setup_client(self, config: Any) -> Any:
-            raise NotImplementedError
+        async def _never(self, *_: object, **__: object) -> None:
+            raise AssertionError("get_response is all that a rollout asks")
 
-        async def to_native_tool(self, tool: Any) -> Any:
-            raise NotImplementedError
-
-        async def to_native_prompt(self, messages: Any) -> Any:
-            raise NotImplementedError
-
-        async def get_native_response(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
-
-        async def raise_from_native_response(self, response: Any) -> None:
-            raise NotImplementedError
-
-        async def from_native_response(self, response: Any) -> Any:
-            raise NotImplementedError
+        setup_client = to_native_tool = to_native_prompt = get_native_response = _never
+        raise_from_native_response = from_native_response = _never
 
         async def close(self) -> None:
             """Hold nothing."""

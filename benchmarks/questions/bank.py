@@ -61,6 +61,12 @@ def right_or_wrong(is_right: bool) -> Grade:
     return Grade(1.0, "That is right.") if is_right else Grade(0.0, "That is wrong.")
 
 
+def partly_right(score: float) -> Grade:
+    """Return the grade of an answer that may be right in part; scores beyond 0..1 are cut off."""
+    score = min(1.0, max(0.0, score))
+    return Grade(score, "That is right." if score >= 1 else f"That is worth {score:.2f}.")
+
+
 class Question:
     """The environment of one question: the answer ends it."""
 

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from agentevo.benchmarks.errors import BenchmarkError
-from agentevo.benchmarks.questions.bank import Grade, QuestionBank, Row, in_splits, right_or_wrong
+from agentevo.benchmarks.questions.bank import (
+    Grade,
+    QuestionBank,
+    Row,
+    in_splits,
+    partly_right,
+    right_or_wrong,
+)
 from agentevo.benchmarks.questions.data import Record, field_of, files_in, records
 from agentevo.benchmarks.questions.text import alike
 from agentevo.benchmarks.task import SPLITS, Split
@@ -100,7 +107,6 @@ def _function(check: str) -> Check:
 
 def _checked_by(check: Check) -> Callable[[Row, str], Grade]:
     def grade(row: Row, answer: str) -> Grade:
-        score = min(1.0, max(0.0, float(check(answer, row.hidden))))
-        return Grade(score, "That is right." if score >= 1 else f"That is worth {score:.2f}.")
+        return partly_right(float(check(answer, row.hidden)))
 
     return grade

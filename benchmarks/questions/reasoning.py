@@ -10,7 +10,7 @@ from typing import Any
 
 from agentevo.benchmarks.benchmark import Progress
 from agentevo.benchmarks.errors import BenchmarkError
-from agentevo.benchmarks.questions.bank import Grade, Question, Row
+from agentevo.benchmarks.questions.bank import Grade, Question, Row, partly_right
 from agentevo.benchmarks.task import SPLITS, Environment, Split, Task
 
 BUNDLE = (
@@ -109,8 +109,7 @@ class ReasoningGym:
             score = float(_data_set(name, task.seed).score_answer(said, _item(name, task.seed)))
         except Exception:  # a verifier may not read what a model writes
             score = 0.0
-        score = 0.0 if score <= CREDIT else min(1.0, score)
-        return Grade(score, "That is right." if score >= 1 else f"That is worth {score:.2f}.")
+        return partly_right(0.0 if score <= CREDIT else score)
 
 
 @lru_cache(maxsize=4096)
