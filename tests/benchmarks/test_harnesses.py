@@ -21,155 +21,7 @@ from agentevo.benchmarks.questions.bank import Grade
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the harnesses' own
 
-INSPECT = '''
-from inspect_ai import Task, task
-from inspect_ai.agent import react
-from inspect_ai.dataset import Sample
-from inspect_ai.scorer import choice, match, model_graded_fact
-from inspect_ai.solver import (
-    basic_agent, generate, multiple_choice, prompt_template, self_critique, system_message,
-    use_tools,
-)
-from inspect_ai.tool import tool
-
-
-@tool
-def add():
-    async def execute(x: int, y: int) -> int:
-        """Add two numbers.
-
-        Args:
-            x: one of them
-            y: the other
-        """
-        return x + y
-
-    return execute
-
-
-SUMS = [Sample(input=f"What is {i} + {7 * i}?", target=str(8 * i)) for i in range(1, 41)]
-
-
-def sums(*solvers):
-    return Task(dataset=SUMS, solver=list(solvers), scorer=match(numeric=True))
-
-
-@task
-def plain():
-    return sums(system_message("Be brief."), prompt_template("{prompt} A number."), generate())
-
-
-@task
-def tools():
-    return sums(use_tools(add()), generate())
-
-
-@task
-def basic():
-    return sums(basic_agent(tools=[add()]))
-
-
-@task
-def agent():
-    return Task(dataset=SUMS, solver=react(tools=[add()]), scorer=match(numeric=True))
-
-
-@task
-def critique():
-    return sums(generate(), self_critique())
-
-
-@task
-def letters():
-    samples = [
-        Sample(input=f"Which is {i}?", choices=[str(i), str(i + 1), "none"], target="A")
-        for i in range(40)
-    ]
-    return Task(dataset=samples, solver=multiple_choice(), scorer=choice())
-
-
-@task
-def judged():
-    return Task(dataset=SUMS, solver=generate(), scorer=model_graded_fact())
-
-
-@task
-def boxed():
-    return Task(dataset=SUMS, solver=generate(), scorer=match(), sandbox="docker")
-
-
-def number():
-    return 7
-'''
-
-VERIFIERS = '''
-import verifiers.legacy as vf
-from datasets import Dataset
-
-
-def sums(n=40, more=0):
-    return Dataset.from_list(
-        [{"question": f"What is {i + more} + {7 * i}?", "answer": str(8 * i + more)}
-         for i in range(1, n + 1)]
-    )
-
-
-def right(completion, answer, **_):
-    return float(str(completion[-1]["content"]).strip() == answer)
-
-
-def brief(completion, **_):
-    return float(len(str(completion[-1]["content"])) < 20)
-
-
-async def add(x: int, y: int) -> int:
-    """Add two numbers.
-
-    Args:
-        x: one of them
-        y: the other
-    """
-    return x + y
-
-
-def single():
-    rubric = vf.Rubric(funcs=[right, brief], weights=[1.0, 0.25])
-    return vf.SingleTurnEnv(
-        dataset=sums(), eval_dataset=sums(20, 100), system_prompt="Be brief.", rubric=rubric
-    )
-
-
-def tools():
-    return vf.ToolEnv(dataset=sums(), tools=[add], rubric=vf.Rubric(funcs=[right]))
-
-
-class Again(vf.MultiTurnEnv):
-    async def env_response(self, messages, state, **_):
-        if str(messages[-1]["content"]).strip() == state["answer"]:
-            state["final_env_response"] = [vf.UserMessage(content="Yes.")]
-            return state["final_env_response"]
-        return [vf.UserMessage(content="No, once more.")]
-
-
-def found(completion, answer, **_):
-    return float(any(one["role"] == "assistant" and one["content"] == answer
-                     for one in completion))
-
-
-def turns():
-    return Again(dataset=sums(), max_turns=3, rubric=vf.Rubric(funcs=[found]))
-
-
-def grouped():
-    def best(completions, **_) -> list[float]:
-        return [1.0 for _ in completions]
-
-    return vf.SingleTurnEnv(dataset=sums(), rubric=vf.Rubric(funcs=[best]))
-
-
-def number():
-    return 7
-'''
+HERE = Path(__file__).parent
 
 
 def faults(benchmark: Benchmark) -> list[str]:
@@ -305,12 +157,10 @@ def test_a_tool_that_takes_the_answer_is_called_with_the_reply() -> None:
 
 
 @pytest.fixture
-def inspected(tmp_path: Path) -> Path:
+def inspected() -> Path:
     if importlib.util.find_spec("inspect_ai") is None:
         pytest.skip("inspect_ai is not installed")
-    file = tmp_path / "tasks.py"
-    file.write_text(INSPECT)
-    return file
+    return HERE / "inspect_tasks.py"
 
 
 @pytest.mark.parametrize("name", ["plain", "tools", "basic", "agent", "critique", "letters"])
@@ -366,13 +216,11 @@ def test_a_judge_of_inspect_is_refused_when_it_is_asked(inspected: Path) -> None
 
 
 @pytest.fixture
-def verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def verified(monkeypatch: pytest.MonkeyPatch) -> Path:
     if importlib.util.find_spec("verifiers") is None:
         pytest.skip("verifiers is not installed")
     monkeypatch.setenv("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    file = tmp_path / "environments.py"
-    file.write_text(VERIFIERS)
-    return file
+    return HERE / "verifiers_environments.py"
 
 
 @pytest.mark.parametrize("name", ["single", "tools", "turns"])
