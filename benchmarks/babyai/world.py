@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING
@@ -94,7 +95,7 @@ class World:
     def reset(self) -> None:
         """Begin, or begin again, in a fresh copy of the package's environment."""
         self._level = _make(self._level_id, self._max_steps)
-        self._level.reset(seed=self._seed)
+        self._seen, _ = self._level.reset(seed=self._seed)
 
     @property
     def mission(self) -> str:
@@ -104,12 +105,12 @@ class World:
     def step(self, action: str) -> Outcome:
         """Take one of `ACTIONS`."""
         before = self._state()
-        _, reward, terminated, _, _ = self._level.step(ACTIONS[action])
+        self._seen, reward, terminated, _, _ = self._level.step(ACTIONS[action])
         return Outcome(self._state() != before, terminated, float(reward))
 
     def view(self) -> View:
         """Return what the agent sees from where it stands."""
-        image = self._level.gen_obs()["image"]  # 7 columns of 7 cells: kind, colour, state
+        image = self._seen["image"]  # 7 columns of 7 cells: kind, colour, state
         carrying = self._level.carrying
         return View(
             rows=[[_name(*cell) for cell in row] for row in image.swapaxes(0, 1).tolist()],
@@ -175,6 +176,7 @@ def _make(level_id: str, max_steps: int) -> RoomGridLevel:
     return level
 
 
+@cache  # of some hundred kinds of cells
 def _name(kind: int, colour: int, state: int) -> str | None:
     """Return what stands in a cell; see `View.rows`."""
     from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT
