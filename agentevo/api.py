@@ -179,20 +179,23 @@ def extend(run: Run, n_generations: int) -> None:
 
 def _check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     """Raise ConfigError where a strategy is unknown or runs out, before anything is played."""
-    from agentevo.acquisition.tasks import chooser
+    from agentevo.acquisition.demand import Demand
+    from agentevo.acquisition.tasks import FORESEEN, chooser
     from agentevo.memory import FORGETTING
     from agentevo.refinement import filters
-    from agentevo.strategies import find
+    from agentevo.strategies import configured, find
 
-    choose, n = chooser(config.acquisition.tasks), config.acquisition.n_tasks_per_level
-    for generation in range(1, config.n_generations + 1):
-        if not choose(benchmark, n, generation, config.levels):
+    name, n = config.acquisition.tasks, config.acquisition.n_tasks_per_level
+    choose, levels = chooser(name), tuple(config.levels or benchmark.levels)
+    foreseen = name.partition(":")[0] in FORESEEN
+    for generation in range(1, config.n_generations + 1 if foreseen else 1):
+        if not choose(Demand(benchmark, n, generation, levels)):
             raise ConfigError(
                 f"{config.benchmark} has no training tasks for generation {generation}: set "
                 "acquisition.tasks to repeated, or take fewer generations or tasks a level"
             )
     for name in config.refinement.filters:
-        find("refinement.filters", name, filters.STRATEGIES)
+        configured("refinement.filters", name, filters.STRATEGIES)
     find("memory.forgetting", config.memory.forgetting, FORGETTING)
     if config.weights.trainer != "none":
         from agentevo.updating.in_weights import trainers

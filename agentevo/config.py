@@ -78,8 +78,10 @@ class AcquisitionSettings(Settings):
     """Phase 1: which tasks are played, and how."""
 
     tasks: str = "fresh"
-    """Strategy that chooses the training tasks of a generation: `fresh`, `repeated`, or a stream of
-    all levels mixed, as in `stream:7` with the seed of its order."""
+    """Strategy that chooses the training tasks of a generation: `fresh`, `repeated`, `random`,
+    `unsolved` first, `uncertain`, at the `edge` of what is won, far apart (`k-center`), from easy
+    to hard (`curriculum`), or a stream of all levels mixed, as in `stream:7` with the seed of its
+    order."""
     n_tasks_per_level: int = Field(6, ge=1)
     n_samples: int = Field(1, ge=1)
     """Episodes of each task, independent of one another: what is compared in `dpo` and `grpo`."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
+from agentevo.acquisition.demand import Demand
 from agentevo.acquisition.tasks import chooser
 from agentevo.agent.rollout import ROUND, Occasion, play_all
 from agentevo.benchmarks import Benchmark, Task
@@ -16,7 +17,7 @@ from agentevo.evaluation.evaluate import Arm, evaluate
 from agentevo.evaluation.gate import GateSettings, Outcome, Verdict, judge
 from agentevo.experience import Purpose, Trajectory
 from agentevo.folders import RunError
-from agentevo.refinement.filters import HeldOut
+from agentevo.refinement.sieve import Sieve
 from agentevo.run import Run
 
 if TYPE_CHECKING:
@@ -136,6 +137,27 @@ async def prepare(cycle: Cycle, tasks: Sequence[Task]) -> None:
     await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=told, workers=2)
 
 
+def chosen_tasks(cycle: Cycle, generation: int) -> list[Task]:
+    """Return the training tasks of a generation, the same whenever it is begun again.
+
+    Raises:
+        RunError: there are none.
+    """
+    run, config = cycle.run, cycle.run.config
+    played = run.ledger.summaries(run.id, purpose="acquisition")
+    earlier = [one for one in played if one.key.generation < generation]
+    demand = Demand(
+        cycle.benchmark, config.acquisition.n_tasks_per_level, generation,
+        tuple(config.levels or cycle.benchmark.levels), config.seed,
+        sorted(earlier, key=lambda one: (one.key.generation, one.trajectory_id)),
+        lambda texts: run.embedder().embed(texts),
+    )  # fmt: skip
+    tasks = chooser(config.acquisition.tasks)(demand)
+    if not tasks:
+        raise RunError(f"there are no training tasks for generation {generation}")
+    return tasks
+
+
 async def sample(cycle: Cycle, generation: int, pair: Arm, number: int = 1) -> None:
     """Play a generation's training tasks, sampling, so far as the ledger does not know it yet.
 
@@ -146,8 +168,7 @@ async def sample(cycle: Cycle, generation: int, pair: Arm, number: int = 1) -> N
         number: of the round in which they are played again, with other weights.
     """
     run, config = cycle.run, cycle.run.config
-    choose = chooser(config.acquisition.tasks)
-    tasks = choose(cycle.benchmark, config.acquisition.n_tasks_per_level, generation, config.levels)
+    tasks = await asyncio.to_thread(chosen_tasks, cycle, generation)
     n_samples = config.acquisition.n_samples
     which = "" if number == 1 else f"{ROUND}{number}"
     arms = [which, *(f"{which}#{i}" for i in range(1, n_samples))]
@@ -271,7 +292,7 @@ def promote(run: Run, generation: int, kind: str, arm: Arm) -> Arm:
     return run.promote(generation, kind, arm)
 
 
-def held_out(cycle: Cycle) -> HeldOut:
+def held_out(cycle: Cycle) -> Sieve:
     """Return what is known of the held-out tasks."""
     run, evaluation = cycle.run, cycle.run.config.evaluation
     ids = {
@@ -283,4 +304,4 @@ def held_out(cycle: Cycle) -> HeldOut:
         for task in (run.tasks(cycle.benchmark, split, n) if n else [])
     }
     sights = {one.first_observation for one in run.ledger.episodes(run.id, purpose="gate")}
-    return HeldOut(frozenset(ids), frozenset(sights))
+    return Sieve(frozenset(ids), frozenset(sights))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agentevo.config import ConfigError
 from agentevo.files import from_file
@@ -13,6 +15,7 @@ from agentevo.files import from_file
 GROUP = "agentevo.strategies"
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def find(slot: str, name: str, ours: Mapping[str, T]) -> T:
@@ -38,6 +41,30 @@ def find(slot: str, name: str, ours: Mapping[str, T]) -> T:
         return plugins[name].load()  # type: ignore[no-any-return]
     known = sorted([*ours, *plugins])
     raise ConfigError(f"{slot}: there is no {name!r}{hint(name, known)}")
+
+
+def configured(slot: str, name: str, ours: Mapping[str, F]) -> F:
+    """Return the strategy of a slot with its own setting: `cap:4` is `cap` with 4.
+
+    The setting is the last parameter of the strategy's function, which has a default and says by
+    that what kind of value it takes.
+
+    Raises:
+        ConfigError: there is no such strategy, it takes no setting, or not this one.
+    """
+    kind, sign, text = name.partition(":")
+    if not sign or ".py:" in name:
+        return find(slot, name, ours)
+    strategy = find(slot, kind, ours)
+    *_, last = inspect.signature(strategy).parameters.values()
+    if last.default is last.empty:
+        raise ConfigError(f"{slot}: {kind} takes no setting, and has {text!r}")
+    try:
+        value = type(last.default)(text)
+    except ValueError:
+        wanted = {int: "a whole number", float: "a number"}.get(type(last.default), "another")
+        raise ConfigError(f"{slot}: {kind} takes {wanted}, not {text!r}") from None
+    return partial(strategy, **{last.name: value})  # type: ignore[return-value]
 
 
 def hint(name: str, known: Sequence[str]) -> str:

@@ -1,70 +1,81 @@
-"""Which training tasks a generation plays: the strategies of task evolution.
+"""Which training tasks a generation plays: the strategies of task evolution, by name.
 
-A strategy is a function of the benchmark, the number of tasks a level, the generation and
-the levels; it may look at nothing but the training split.
+A strategy is a function of a `Demand`; it may look at nothing but the training split. Here stand
+those that look at no result; those that choose by what was played are in `selective`.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from agentevo.benchmarks import Benchmark, Task
-from agentevo.config import ConfigError
-from agentevo.strategies import find
+from agentevo.acquisition import selective
+from agentevo.acquisition.demand import Demand
+from agentevo.benchmarks import Task
+from agentevo.strategies import configured
 
 MIXED = 10  # pieces of a stream whose tasks are shuffled together
+POOL = 10  # times as many tasks as are wanted, among which is drawn
 
-Chooser = Callable[[Benchmark, int, int, Sequence[int] | None], list[Task]]
+Chooser = Callable[[Demand], list[Task]]
 
 
-def fresh(
-    benchmark: Benchmark, n_per_level: int, generation: int, levels: Sequence[int] | None
-) -> list[Task]:
+def fresh(demand: Demand) -> list[Task]:
     """Return tasks that no earlier generation played, the same number of each level."""
-    start = (generation - 1) * n_per_level
-    return benchmark.tasks("train", n_per_level, levels=levels, start=start)
+    start = (demand.generation - 1) * demand.n_per_level
+    return demand.benchmark.tasks("train", demand.n_per_level, levels=demand.levels, start=start)
 
 
-def repeated(
-    benchmark: Benchmark, n_per_level: int, generation: int, levels: Sequence[int] | None
-) -> list[Task]:
+def repeated(demand: Demand) -> list[Task]:
     """Return the same tasks in every generation, so that failures get another chance."""
-    return benchmark.tasks("train", n_per_level, levels=levels)
+    return demand.benchmark.tasks("train", demand.n_per_level, levels=demand.levels)
 
 
-def stream(seed: int) -> Chooser:
-    """Return a strategy that plays tasks as a stream: all levels mixed, in an order by a seed.
+def stream(demand: Demand, seed: int = 0) -> list[Task]:
+    """Return the next piece of a stream: all levels mixed, in an order by a seed.
 
-    Each generation takes the next piece, drawn from `MIXED` pieces together; what it scores, before
-    anything is learned from it, is the stream's running (prequential) score.
+    A piece is drawn from `MIXED` pieces together; what it scores, before anything is learned from
+    it, is the stream's running (prequential) score.
     """
-
-    def choose(
-        benchmark: Benchmark, n_per_level: int, generation: int, levels: Sequence[int] | None
-    ) -> list[Task]:
-        block, piece = divmod(generation - 1, MIXED)
-        n = MIXED * n_per_level
-        mixed = benchmark.tasks("train", n, levels=levels, start=block * n)
-        random.Random(f"{seed}/{block}").shuffle(mixed)
-        size = n_per_level * len(levels or benchmark.levels)
-        return mixed[piece * size : (piece + 1) * size]
-
-    return choose
+    block, piece = divmod(demand.generation - 1, MIXED)
+    n = MIXED * demand.n_per_level
+    mixed = demand.benchmark.tasks("train", n, levels=demand.levels, start=block * n)
+    random.Random(f"{seed}/{block}").shuffle(mixed)
+    return mixed[piece * demand.n : (piece + 1) * demand.n]
 
 
-STRATEGIES: dict[str, Chooser] = {"fresh": fresh, "repeated": repeated}
+def at_random(demand: Demand) -> list[Task]:
+    """Return tasks drawn from a pool, the same number of each level; some may come again later.
+
+    The selection of ReST (Gulcehre et al. 2023, arXiv 2308.08998).
+    """
+    rng = random.Random(f"{demand.seed}/{demand.generation}")
+    found: list[Task] = []
+    for level in demand.levels:
+        pool = demand.benchmark.tasks("train", POOL * demand.n_per_level, levels=[level])
+        found += rng.sample(pool, min(demand.n_per_level, len(pool)))
+    return found
+
+
+STRATEGIES: dict[str, Chooser] = {
+    "fresh": fresh,
+    "repeated": repeated,
+    "stream": stream,
+    "random": at_random,
+    "unsolved": selective.unsolved,
+    "uncertain": selective.uncertain,
+    "edge": selective.edge,
+    "k-center": selective.k_center,
+    "curriculum": selective.curriculum,
+}
+FORESEEN = ("fresh", "repeated", "stream", "random")
+"""Those whose choice is known before anything is played."""
 
 
 def chooser(name: str) -> Chooser:
-    """Return a strategy by name; `stream`, or `stream:SEED`, is a stream in that order.
+    """Return a strategy by name, with its setting where it has one, as in `stream:7`.
 
     Raises:
         ConfigError: there is no such strategy.
     """
-    kind, _, seed = name.partition(":")
-    if kind == "stream":
-        if seed and not seed.isdecimal():
-            raise ConfigError(f"acquisition.tasks: the seed of a stream is a number, not {seed!r}")
-        return stream(int(seed or 0))
-    return find("acquisition.tasks", name, {**STRATEGIES, "stream": stream(0)})
+    return configured("acquisition.tasks", name, STRATEGIES)

@@ -1,36 +1,24 @@
 """Which trajectories are trained on: the metric-based filters of the survey.
 
-A filter takes trajectories, and the instructions of held-out tasks' first sights, and
-returns those that it lets pass, whole or in part.
+A filter takes trajectories and a `Sieve`, and returns those that it lets pass, whole or in part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from agentevo.experience import Trajectory
-from agentevo.strategies import find
+from agentevo.refinement.sieve import Filter, Sieve
+from agentevo.strategies import configured
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """What is known of the held-out tasks, so that none of them is learned from."""
-
-    task_ids: frozenset[str] = field(default_factory=frozenset)
-    sights: frozenset[str] = field(default_factory=frozenset)
-    """Their first observations."""
-
-
-Filter = Callable[[Sequence[Trajectory], HeldOut], list[Trajectory]]
-
-
-def success(trajectories: Sequence[Trajectory], held_out: HeldOut) -> list[Trajectory]:
+def success(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajectory]:
     """Keep what the environment called a success."""
     return [one for one in trajectories if one.success]
 
 
-def gained(trajectories: Sequence[Trajectory], held_out: HeldOut) -> list[Trajectory]:
+def gained(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajectory]:
     """Keep successes whole, and of other episodes what led to their last reward, if any."""
     kept = []
     for one in trajectories:
@@ -40,7 +28,7 @@ def gained(trajectories: Sequence[Trajectory], held_out: HeldOut) -> list[Trajec
     return kept
 
 
-def near_duplicate(trajectories: Sequence[Trajectory], held_out: HeldOut) -> list[Trajectory]:
+def near_duplicate(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajectory]:
     """Keep one of those that did the same in the same place, the shortest."""
     best: dict[tuple[str, str], Trajectory] = {}
     for one in trajectories:
@@ -51,14 +39,14 @@ def near_duplicate(trajectories: Sequence[Trajectory], held_out: HeldOut) -> lis
     return [one for one in trajectories if id(one) in kept]
 
 
-def held_out(trajectories: Sequence[Trajectory], held_out: HeldOut) -> list[Trajectory]:
+def held_out(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajectory]:
     """Keep only episodes of the training split that begin unlike any held-out task."""
     return [
         one
         for one in trajectories
         if one.split == "train"
-        and one.task_id not in held_out.task_ids
-        and one.first_observation not in held_out.sights
+        and one.task_id not in sieve.task_ids
+        and one.first_observation not in sieve.sights
     ]
 
 
@@ -71,12 +59,12 @@ STRATEGIES: dict[str, Filter] = {
 
 
 def apply(
-    names: Sequence[str], trajectories: Sequence[Trajectory], held_out: HeldOut
+    names: Sequence[str], trajectories: Sequence[Trajectory], sieve: Sieve
 ) -> tuple[list[Trajectory], dict[str, int]]:
     """Pass trajectories through filters; return what is left, and how many each took out."""
     left, taken = list(trajectories), {}
     for name in names:
-        passed = find("refinement.filters", name, STRATEGIES)(left, held_out)
+        passed = configured("refinement.filters", name, STRATEGIES)(left, sieve)
         taken[name] = len(left) - len(passed)
         left = passed
     return left, taken

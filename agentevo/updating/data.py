@@ -15,6 +15,7 @@ from statistics import fmean, pstdev
 from agentevo.config import WeightSettings
 from agentevo.experience import Trajectory
 from agentevo.refinement import filters
+from agentevo.refinement.sieve import Answer, Sieve
 from agentevo.updating.traces import (
     Call,
     Card,
@@ -27,9 +28,6 @@ from agentevo.updating.traces import (
 )
 
 SMALLEST_SPREAD = 1e-4  # of the scores of a group, in 0..1
-
-Answer = Callable[[Sequence[Dialogue]], list[str]]
-"""Returns what a model says to dialogues that end with a user's message."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Material:
     count: Count
     seed: int
     """Draws among equals."""
-    held_out: filters.HeldOut = field(default_factory=filters.HeldOut)
+    held_out: Sieve = field(default_factory=Sieve)
     filters: Sequence[str] = ()
     """Names of those that traces to be imitated pass."""
     has_memory: bool = False
@@ -226,7 +224,8 @@ def with_rehearsal(data: TrainingSet, made_up: Sequence[Dialogue]) -> TrainingSe
 
 def _refined(material: Material) -> tuple[list[Trajectory], dict[str, int]]:
     """Return the traces that may be imitated, and how many each filter took out."""
-    kept, taken = filters.apply(material.filters, material.current(), material.held_out)
+    sieve = replace(material.held_out, answer=material.answer)
+    kept, taken = filters.apply(material.filters, material.current(), sieve)
     if material.settings.lessons == "strip" and material.has_memory:
         # where lessons are taken out of the prompt, what had none teaches what is known already
         # (where an adapter played, its own knowledge is in the trace)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentevo.backbones.adapter import CARD
+from agentevo.refinement.sieve import Answer
 from agentevo.strategies import find
 from agentevo.updating import objectives
 from agentevo.updating.data import (
-    Answer,
     Builder,
     Material,
     imitated,

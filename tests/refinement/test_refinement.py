@@ -47,7 +47,7 @@ def test_filters_keep_successes_of_the_training_split_once() -> None:
     kept, taken = filters.apply(
         ("success", "near_duplicate", "held_out"),
         [again, won, lost, held, like],
-        filters.HeldOut(frozenset(), frozenset({"A box of the test."})),
+        Sieve(frozenset(), frozenset({"A box of the test."})),
     )
     assert kept == [won]
     assert taken == {"success": 1, "near_duplicate": 1, "held_out": 2}
@@ -55,7 +55,7 @@ def test_filters_keep_successes_of_the_training_split_once() -> None:
 
 def test_an_unknown_filter_is_answered_with_the_nearest_one() -> None:
     with pytest.raises(ConfigError, match="did you mean 'success'"):
-        filters.apply(("sucess",), [], filters.HeldOut())
+        filters.apply(("sucess",), [], Sieve())
 
 
 def test_a_success_and_a_failure_of_one_task_are_read_together() -> None:
@@ -72,7 +72,7 @@ def test_what_gained_in_a_lost_episode_can_be_kept_without_what_came_after() -> 
     steps = [replace(lost.steps[0], reward=0.5), *lost.steps[1:]]
     lost = replace(lost, steps=tuple(steps), score=0.5)
     never = episode("c", success=False)
-    kept, taken = filters.apply(("gained",), [won, lost, never], filters.HeldOut())
+    kept, taken = filters.apply(("gained",), [won, lost, never], Sieve())
     assert kept[0] == won
     assert [step.action for step in kept[1].steps] == ["open"]
     assert taken == {"gained": 1}

@@ -12,7 +12,7 @@ import pytest
 from agentevo.backbones.local import Local
 from agentevo.config import WeightSettings
 from agentevo.experience import Recall, Step, Trajectory
-from agentevo.refinement.filters import HeldOut
+from agentevo.refinement.sieve import Sieve
 from agentevo.updating.data import Material, imitated, preferred, reinforced, with_replay
 from agentevo.updating.in_context import uses_of
 from agentevo.updating.in_weights import tune
@@ -160,7 +160,7 @@ def test_pairs_are_joined_by_earlier_successes_to_imitate() -> None:
 
 
 def test_traces_of_held_out_tasks_and_old_ones_are_left_out() -> None:
-    told = HeldOut(frozenset({"t1"}), frozenset({"Box 2."}))
+    told = Sieve(frozenset({"t1"}), frozenset({"Box 2."}))
     some = [episode(1), episode(2), episode(3), episode(4, generation=0)]
     for build in (imitated, preferred, reinforced):
         again = [replace(one, id=f"{one.id}b", score=0.0, success=False) for one in some]
