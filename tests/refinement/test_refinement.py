@@ -15,6 +15,7 @@ from agentevo.config import ConfigError, RefinementSettings
 from agentevo.experience import Step, Trajectory
 from agentevo.refinement import filters
 from agentevo.refinement.distill import (
+from agentevo.refinement.sieve import Sieve
     MAX_GROUPS,
     Draft,
     distill,
