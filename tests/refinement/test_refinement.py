@@ -15,7 +15,6 @@ from agentevo.config import ConfigError, RefinementSettings
 from agentevo.experience import Step, Trajectory
 from agentevo.refinement import filters
 from agentevo.refinement.distill import (
-from agentevo.refinement.sieve import Sieve
     MAX_GROUPS,
     Draft,
     distill,
@@ -24,6 +23,7 @@ from agentevo.refinement.sieve import Sieve
     too_particular,
     transcript_of,
 )
+from agentevo.refinement.sieve import Sieve
 
 WORLDS = Path(__file__).parent.parent / "worlds.py"
 
