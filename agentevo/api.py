@@ -183,6 +183,7 @@ def _check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     from agentevo.acquisition.tasks import FORESEEN, chooser
     from agentevo.memory import FORGETTING
     from agentevo.refinement import filters
+    from agentevo.refinement.correctors import corrector
     from agentevo.strategies import configured, find
 
     name, n = config.acquisition.tasks, config.acquisition.n_tasks_per_level
@@ -196,6 +197,7 @@ def _check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
             )
     for name in config.refinement.filters:
         configured("refinement.filters", name, filters.STRATEGIES)
+    corrector(config.refinement.corrector)
     find("memory.forgetting", config.memory.forgetting, FORGETTING)
     if config.weights.trainer != "none":
         from agentevo.updating.in_weights import trainers

@@ -86,7 +86,7 @@ class AcquisitionSettings(Settings):
     n_samples: int = Field(1, ge=1)
     """Episodes of each task, independent of one another: what is compared in `dpo` and `grpo`."""
     n_attempts: int = Field(1, ge=1)
-    """Attempts at each task; after a failed one the model notes what to do better."""
+    """Attempts at each task, at most; between them `refinement.corrector` is asked."""
     temperature: float = Field(0.5, ge=0)
 
 
@@ -96,6 +96,11 @@ class RefinementSettings(Settings):
     filters: tuple[str, ...] = ("gained", "near_duplicate", "held_out")
     """Strategies that traces for training pass in this order. `gained` takes successes, and of
     lost episodes what led to their last reward; `success` takes successes alone."""
+    corrector: str = "reflect"
+    """Strategy that says what another attempt at a task is told. After failures: `reflect` (what
+    the model notes), `error` (the environment's last words), `hint` (the solution, of training
+    tasks). Whatever came of it: `critique` (by the model), `critic` (with the tools), `constitution`
+    (by one principle after another), `again` (what was done)."""
     lessons_from: tuple[Literal["success", "failure", "contrast"], ...] = (
         "success",
         "failure",
@@ -205,6 +210,8 @@ class EvaluationSettings(Settings):
     """Test tasks of each level in the report; 0: no report on the test split."""
     alpha: float = Field(0.05, gt=0, lt=0.5)
     """Rate of false promotions that is allowed, one-sided."""
+    n_attempts: int = Field(1, ge=1)
+    """Attempts at a held-out task, at most; the last one counts, and the tokens of all."""
 
 
 class EndpointSettings(Settings):

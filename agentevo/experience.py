@@ -156,6 +156,9 @@ class Trajectory:
     """Name of the adapter that acted; empty: the plain backbone."""
     error: str = ""
     seconds: float = 0.0
+    n_note_tokens: tuple[int, int] = (0, 0)
+    """Prompt and reply tokens beside those of its steps: of the notes for the next attempt, and,
+    where it stands for several attempts, of those before it."""
 
     @property
     def n_steps(self) -> int:
@@ -164,13 +167,13 @@ class Trajectory:
 
     @property
     def n_prompt_tokens(self) -> int:
-        """Prompt tokens over all calls."""
-        return sum(step.n_prompt_tokens for step in self.steps)
+        """Prompt tokens over all calls, those for notes on it included."""
+        return sum(step.n_prompt_tokens for step in self.steps) + self.n_note_tokens[0]
 
     @property
     def n_reply_tokens(self) -> int:
-        """Reply tokens over all calls."""
-        return sum(step.n_reply_tokens for step in self.steps)
+        """Reply tokens over all calls, those for notes on it included."""
+        return sum(step.n_reply_tokens for step in self.steps) + self.n_note_tokens[1]
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready form."""
@@ -187,6 +190,7 @@ class Trajectory:
                 "recall": Recall.from_json(data["recall"]),
                 "lessons": tuple(data["lessons"]),
                 "reflections": tuple(data["reflections"]),
+                "n_note_tokens": tuple(data.get("n_note_tokens", (0, 0))),
             }
         )
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from agentevo.agent.episode import Limits
 from agentevo.agent.equipment import rules_of
-from agentevo.agent.graph import Limits
 from agentevo.agent.recollection import SnapshotRecaller
 from agentevo.agent.rollout import Player
 from agentevo.backbones.speaker import load_benchmark
@@ -23,6 +23,7 @@ from agentevo.folders import RunError, folder_of, user
 from agentevo.holdings import Holdings
 from agentevo.ledger import Ledger, LedgerError
 from agentevo.memory import latest
+from agentevo.refinement.correctors import corrector
 from agentevo.updating.consolidation import bring_back, known_by
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ class Run(Holdings):
                 withheld. False: greedy, one attempt, nothing withheld.
         """
         agent, backbone = self.config.agent, self.backbone(arm.adapter)
-        recall = None
+        phase = self.config.acquisition if learning else self.config.evaluation
+        n_attempts, recall = phase.n_attempts, None
         if arm.memory_version:
             snapshot = self.snapshot(arm.memory_version, arm.adapter)
             recall = SnapshotRecaller(
@@ -157,7 +159,8 @@ class Run(Holdings):
             tool_calls=agent.tool_calls,
             limits=limits_of(agent),
             temperature=self.config.acquisition.temperature if learning else 0.0,
-            n_attempts=self.config.acquisition.n_attempts if learning else 1,
+            n_attempts=n_attempts,
+            corrector=corrector(self.config.refinement.corrector) if n_attempts > 1 else None,
             with_tokens=learning and self._needs_tokens(),
         )
 

@@ -1,8 +1,8 @@
 """One episode as a state machine; who embeds agentevo in a graph of his own starts here.
 
     recall ─► act ─► observe ─┬─► act …            until the environment ends, or a limit
-                              └─► judge ─┬─► reflect ─► recall      another attempt
-                                         └─► end
+                              └─► judge ─┬─► reflect ─┬─► recall    another attempt
+                                         └─► end      └─► end
 
 `build` returns the compiled graph. Its input is an `Episode` (the run-time context) and an
 empty state; its last state holds the finished attempts. Nodes are plain functions.
@@ -11,11 +11,9 @@ empty state; its last state holds the finished attempts. Nodes are plain functio
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol, TypedDict
+from dataclasses import replace
+from typing import Annotated, Any, Literal, TypedDict
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
@@ -24,7 +22,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agentevo.agent.rules import Rules
+from agentevo.agent.episode import Attempt, Episode, Limits, Look, Recollection
 from agentevo.agent.tools import (
     call_all,
     call_tool,
@@ -33,100 +31,24 @@ from agentevo.agent.tools import (
     tool_of,
     used,
 )
-from agentevo.benchmarks import Environment, Observation
+from agentevo.benchmarks import Observation
 from agentevo.dialogue import prompts
 from agentevo.dialogue.context import Turn, first_shown, shown
-from agentevo.experience import Ending, Given, Recall, Step
+from agentevo.experience import Ending, Given, Step
 
 LONGEST_ROUND = 4  # actions that an agent which is stalled may do in turn
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Where an attempt is cut short."""
-
-    max_steps: int = 100
-    """Calls of the model."""
-    max_tokens: int = 200_000
-    """Prompt and reply tokens over all calls, those read from a cache included."""
-    max_reply_tokens: int = 200
-    """Of one reply."""
-    n_stalled: int = 3
-    """Times in a row that an action, or a few in turn, may bring the same observations."""
-    n_malformed: int = 3
-    """Replies in a row that may state no action."""
-    reply_timeout_s: float = 300.0
-    """For one reply."""
-
-
-@dataclass(frozen=True)
-class Recollection:
-    """What the memory gave: the facts to be recorded, and the texts to be shown."""
-
-    facts: Recall = field(default_factory=Recall)
-    texts: tuple[str, ...] = ()
-
-
-class Recaller(Protocol):
-    """Asks the memory for what helps with a task."""
-
-    def __call__(self, instruction: str, observation: str, episode: str) -> Recollection:
-        """Return lessons for a task as it is first seen; `episode` fixes what is withheld."""
-        ...
-
-
-@dataclass(frozen=True)
-class Episode:
-    """The run-time context of one episode."""
-
-    instruction: str
-    environment: Environment
-    chat: Callable[[int], BaseChatModel]
-    """Returns the model of an attempt, counted from 0."""
-    count_tokens: Callable[[str], int]
-    window: int
-    """Tokens that prompt and reply may have together."""
-    name: str = ""
-    """Fixes, with the number of the attempt, whatever is drawn at random."""
-    limits: Limits = field(default_factory=Limits)
-    recall: Recaller | None = None
-    """None: no memory."""
-    tools: Sequence[BaseTool] = ()
-    rules: Rules = field(default_factory=Rules)
-    """For the tools."""
-    n_attempts: int = 1
-    """Attempts at the task; after a failed one the model notes what to do better."""
-    native: bool = False
-    """True: the model is given its tools in its own form; False: in the system prompt."""
-
-    @property
-    def takes_answers(self) -> bool:
-        """Whether a reply that states no action is an answer to the environment."""
-        return bool(getattr(self.environment, "takes_answers", False))
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One finished try at the task."""
-
-    steps: tuple[Step, ...]
-    ending: Ending
-    score: float
-    best_score: float
-    success: bool
-    recollection: Recollection
-    reflections: tuple[str, ...]
-    first_observation: str
-    given: Given
-    """At first."""
-
-
-def _extend(old: tuple[Any, ...], new: tuple[Any, ...] | None) -> tuple[Any, ...]:
-    return () if new is None else old + new
+def _extend(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, ...]:
+    return new[1:] if new[:1] == (None,) else old + new
 
 
 class State(TypedDict, total=False):
-    """The state of an episode. Updates of `steps` append; None begins anew."""
+    """The state of an episode.
+
+    Updates of `steps` and `attempts` append; where they begin with None, they take the place of
+    what is there.
+    """
 
     observation: Observation
     first_observation: str
@@ -134,6 +56,7 @@ class State(TypedDict, total=False):
     steps: Annotated[tuple[Step, ...], _extend]
     attempts: Annotated[tuple[Attempt, ...], _extend]
     reflections: tuple[str, ...]
+    is_over: bool
     reply: AIMessage
     given: Given
     first_given: Given
@@ -157,7 +80,7 @@ async def recall(state: State, runtime: Runtime[Episode]) -> State:
         "first_given": given_of(episode),
         "first_observation": observation.text,
         "recollection": recollection,
-        "steps": None,  # type: ignore[typeddict-item]  # begins anew
+        "steps": (None,),  # type: ignore[typeddict-item]
         "reflections": state.get("reflections", ()),
         "window_start": 0,
         "n_tokens": 0,
@@ -327,25 +250,37 @@ def judge(state: State, runtime: Runtime[Episode]) -> State:
 
 
 async def reflect(state: State, runtime: Runtime[Episode]) -> State:
-    """Let the model note what it learned from a failed attempt (working memory).
-
-    Reflexion, Shinn et al. 2023 (arXiv 2303.11366).
-    """
+    """Let the corrector say what the next attempt is told, if there is to be one."""
     episode, attempt = runtime.context, state["attempts"][-1]
-    text = prompts.transcript(
-        [(step.action or "", step.observation) for step in attempt.steps],
-        f"{attempt.ending}, score {attempt.score:.2f}",
-        first=attempt.first_observation,
-        thought=attempt.steps[-1].thought if attempt.steps else "",
-    )
-    room = episode.window - episode.limits.max_reply_tokens
-    while episode.count_tokens(text) > room - episode.count_tokens(prompts.DISTILL_SYSTEM) - 16:
-        text = text[len(text) // 4 :]
-    asked = [SystemMessage(prompts.DISTILL_SYSTEM), HumanMessage(prompts.distill_message([text]))]
-    reply = await _reply(episode, asked, len(state["attempts"]) - 1)
-    notes = [prompts.lesson_line(*pair) for pair in prompts.parse_lessons(str(reply.text))]
-    known = state["reflections"]
-    return {"reflections": known + tuple(note for note in notes if note not in known)}
+    assert episode.corrector is not None
+    number, n_tokens = len(state["attempts"]) - 1, [0, 0]
+
+    async def ask(system: str, text: str) -> str:
+        reply = await _reply(episode, [SystemMessage(system), HumanMessage(text)], number)
+        if usage := reply.usage_metadata:
+            n_tokens[0] += usage["input_tokens"]
+            n_tokens[1] += usage["output_tokens"]
+        return str(reply.text)
+
+    async def call(action: str) -> str | None:
+        if tool_of(tools, action) is None:
+            return None
+        return (await call_tool(tools, action, episode.rules, used(attempt.steps))).result
+
+    tools = _tools(episode)
+    look = Look(
+        episode.instruction, state["attempts"], state["reflections"],
+        episode.window - episode.limits.max_reply_tokens, episode.count_tokens, ask, call,
+        describe_tools(tools), episode.gold,
+    )  # fmt: skip
+    notes = await episode.corrector(look)
+    told = replace(attempt, n_note_tokens=(n_tokens[0], n_tokens[1]))
+    anew: Any = (None, *state["attempts"][:-1], told)
+    return {
+        "attempts": anew,
+        "is_over": notes is None,
+        "reflections": state["reflections"] if notes is None else notes,
+    }
 
 
 def after_observe(state: State, runtime: Runtime[Episode]) -> Literal["act", "judge"]:
@@ -354,10 +289,17 @@ def after_observe(state: State, runtime: Runtime[Episode]) -> Literal["act", "ju
 
 
 def after_judge(state: State, runtime: Runtime[Episode]) -> Literal["reflect", "__end__"]:
-    """Try again after a failure, while attempts are left."""
-    attempts = state["attempts"]
-    done = attempts[-1].success or len(attempts) >= runtime.context.n_attempts
-    return "__end__" if done else "reflect"
+    """Correct what can be, while attempts are left."""
+    episode, attempts = runtime.context, state["attempts"]
+    if episode.corrector is None or len(attempts) >= episode.n_attempts:
+        return "__end__"
+    is_enough = attempts[-1].success and not episode.corrector.is_blind
+    return "__end__" if is_enough else "reflect"
+
+
+def after_reflect(state: State) -> Literal["recall", "__end__"]:
+    """Try again, if there is something to be done better."""
+    return "__end__" if state["is_over"] else "recall"
 
 
 def _said(before: Observation, text: str) -> Observation:
@@ -386,5 +328,5 @@ def build() -> CompiledStateGraph[State, Episode, State, State]:
     graph.add_edge("act", "observe")
     graph.add_conditional_edges("observe", after_observe)
     graph.add_conditional_edges("judge", after_judge, {"reflect": "reflect", "__end__": END})
-    graph.add_edge("reflect", "recall")
+    graph.add_conditional_edges("reflect", after_reflect, {"recall": "recall", "__end__": END})
     return graph.compile()

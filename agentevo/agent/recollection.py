@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agentevo.agent.graph import Recollection
+from agentevo.agent.episode import Recollection
 from agentevo.config import MemorySettings
 from agentevo.dialogue.prompts import lesson_line
 from agentevo.experience import Recall

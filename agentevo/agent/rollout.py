@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 from langchain_core.language_models import BaseChatModel
@@ -18,14 +18,8 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.types import StreamMode
 
-from agentevo.agent.graph import (
-    Episode,
-    Limits,
-    Recaller,
-    Recollection,
-    State,
-    build,
-)
+from agentevo.agent.episode import Corrector, Episode, Limits, Recaller, Recollection
+from agentevo.agent.graph import State, build
 from agentevo.agent.rules import Rules
 from agentevo.backbones.backbone import Backbone
 from agentevo.benchmarks import Benchmark, Environment, Task
@@ -48,6 +42,8 @@ class Player:
     limits: Limits = field(default_factory=Limits)
     temperature: float = 0.0
     n_attempts: int = 1
+    corrector: Corrector | None = None
+    """Says what another attempt is told; None: there is none."""
     tool_calls: ToolCalls = "auto"
     """How tools are called: in the model's own form, as `Action:` text, or as the model can."""
     with_tokens: bool = False
@@ -132,6 +128,8 @@ async def play(
             tools=player.tools,
             rules=player.rules,
             n_attempts=player.n_attempts,
+            corrector=player.corrector,
+            gold=_gold_of(benchmark, task),
             native=await _native(player, environment),
         )
         n_nodes = (2 * episode.limits.max_steps + 4) * player.n_attempts
@@ -161,6 +159,12 @@ async def play(
     return _trajectories(player, task, occasion, state, error, seconds)
 
 
+def _gold_of(benchmark: Opens, task: Task) -> Callable[[], Sequence[str] | None] | None:
+    """Return what tells the solution of a training task; of no other it is to be had."""
+    gold = getattr(benchmark, "gold", None)
+    return partial(gold, task) if gold is not None and task.split == "train" else None
+
+
 async def _native(player: Player, environment: Environment) -> bool:
     """Return whether tools are given in the model's own form; where nobody says so, it is asked."""
     if player.tool_calls != "auto" or not [*player.tools, *environment.tools]:
@@ -182,7 +186,7 @@ def _trajectories(
     def add(
         *, steps: tuple, ending: Ending, score: float, best: float, success: bool,  # type: ignore[type-arg]
         recollection: Recollection, reflections: tuple[str, ...], first: str, given: Given,
-        error: str = "",
+        error: str = "", n_note_tokens: tuple[int, int] = (0, 0),
     ) -> None:  # fmt: skip
         attempt = len(found)
         found.append(
@@ -213,6 +217,7 @@ def _trajectories(
                 adapter=player.backbone.adapter,
                 error=error,
                 seconds=seconds,
+                n_note_tokens=n_note_tokens,
             )
         )
 
@@ -220,7 +225,7 @@ def _trajectories(
         add(
             steps=done.steps, ending=done.ending, score=done.score, best=done.best_score,
             success=done.success, recollection=done.recollection, reflections=done.reflections,
-            first=done.first_observation, given=done.given,
+            first=done.first_observation, given=done.given, n_note_tokens=done.n_note_tokens,
         )  # fmt: skip
     if error:
         told = bool(found) and state["steps"] == found[-1].steps  # it broke while it reflected

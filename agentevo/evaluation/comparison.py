@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agentevo.evaluation.attempts import by_task
 from agentevo.evaluation.figures import arms_figures
 from agentevo.evaluation.statistics import Interval, paired_difference
 from agentevo.folders import RunError
@@ -106,4 +107,4 @@ def _played(run: Run) -> dict[str, EpisodeSummary]:
         return {}
     version, adapter = figures.memory_version, figures.adapter
     name = f"m{version}+{adapter or 'plain'}"
-    return {one.task_id: one for one in run.ledger.summaries(run.id, purpose="report", arm=name)}
+    return by_task(run.ledger.summaries(run.id, purpose="report", arm=name))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.benchmarks import Benchmark, Task
+from agentevo.evaluation.attempts import whole
 from agentevo.experience import Purpose, Trajectory
 from agentevo.ledger import Ledger
 
@@ -55,7 +56,9 @@ async def evaluate(
     record: Record,
     seed: int = 0,
 ) -> list[Trajectory]:
-    """Play the tasks that this arm has not played yet; return all of its episodes on them.
+    """Play the tasks that this arm has not played yet; return its episode on each of them.
+
+    Of several attempts it is the last.
 
     Args:
         ledger: what it knows already is not played.
@@ -73,13 +76,20 @@ async def evaluate(
     name = arm.name if seed == 0 else f"{arm.name}#{seed}"
     ids = {task.id for task in tasks}
 
-    found = ledger.episodes(run, purpose=purpose, arm=name)
-    done = {one.task_id: one for one in found if one.task_id in ids}
+    tried: dict[str, list[Trajectory]] = {}
+    for one in ledger.episodes(run, purpose=purpose, arm=name):
+        if one.task_id in ids:
+            tried.setdefault(one.task_id, []).append(one)
+    done = {task: whole(some) for task, some in tried.items() if _is_done(some)}
     occasion = Occasion(generation, purpose, name, seed)
     missing = [task for task in tasks if task.id not in done]
     new: dict[str, Trajectory] = {}
     async for attempts in play_all(player, benchmark, missing, occasion, n_at_once=n_at_once):
         record(attempts)
-        new |= {attempts[0].task_id: attempts[0]}
+        new |= {attempts[0].task_id: whole(attempts)}
     done |= new
     return [done[task.id] for task in tasks]
+
+
+def _is_done(attempts: Sequence[Trajectory]) -> bool:
+    return any(one.attempt == 0 for one in attempts)  # written last

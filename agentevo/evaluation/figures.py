@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agentevo.agent.rollout import ROUND
 from agentevo.evaluation.ablation import Row, four_arms, table
+from agentevo.evaluation.attempts import by_task
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.statistics import Interval, mean_interval, stratified_mean, wilson
 
@@ -158,8 +159,7 @@ def _reported_pair(run: Run) -> tuple[Arm, str]:
 
 
 def _test_episodes(run: Run, arm: str) -> dict[str, EpisodeSummary]:
-    found = run.ledger.summaries(run.id, purpose="report", arm=arm)
-    return {one.task_id: one for one in found}
+    return by_task(run.ledger.summaries(run.id, purpose="report", arm=arm))
 
 
 def _levels(played: Sequence[EpisodeSummary]) -> tuple[LevelFigures, ...]:
@@ -184,9 +184,7 @@ def learning_curve(run: Run) -> tuple[GenerationFigures, ...]:
         if one.key.attempt == 0 and not one.key.arm.startswith(ROUND):
             acquired.setdefault(one.key.generation, []).append(one)
     at_gate = {
-        name: {
-            one.key.task_id: one for one in run.ledger.summaries(run.id, purpose="gate", arm=name)
-        }
+        name: by_task(run.ledger.summaries(run.id, purpose="gate", arm=name))
         for name in {arm.name for arm in outcomes.values()}
     }
     points = []

@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
-from langchain_core.tools import BaseTool
 
-from agentevo.agent.graph import Attempt, Episode, Limits, Recollection, build
-from agentevo.benchmarks import Observation
-from agentevo.experience import Recall
+from agentevo.agent.episode import Episode, Limits
+from agentevo.agent.graph import build
 from agentevo.tools import tool
-
-
-class Door:
-    """Opens by `open door` and ends; anything else changes nothing."""
-
-    tools: Sequence[BaseTool] = ()
-
-    def reset(self) -> Observation:
-        return Observation("A door.")
-
-    def step(self, action: str) -> Observation:
-        if action == "open door":
-            return Observation("It opens.", 1.0, terminated=True, score=1.0, success=True)
-        if action == "break door":
-            return Observation("You hurt yourself.", terminated=True, score=0.25)
-        return Observation("Nothing happens.", info={"keep": action == "read sign"})
-
-    def close(self) -> None:
-        pass
-
-
-def played(replies: Sequence[str], **options: Any) -> tuple[Attempt, ...]:
-    chat = GenericFakeChatModel(messages=iter([AIMessage(text) for text in replies]))
-    episode = Episode(
-        "Get out.", Door(), lambda attempt: chat, lambda text: len(text.split()), 2000, **options
-    )
-    state = asyncio.run(build().ainvoke({}, context=episode, config={"recursion_limit": 500}))
-    attempts: tuple[Attempt, ...] = state["attempts"]
-    return attempts
+from tests.agent.doors import Door, played
 
 
 def test_an_episode_ends_as_the_environment_says() -> None:
@@ -80,22 +49,6 @@ def test_the_step_limit_and_the_token_budget_cut_an_episode_short() -> None:
     replies = [f"Action: look {i}" for i in range(50)]
     (by_steps,) = played(replies, limits=Limits(max_steps=7))
     assert (by_steps.ending, len(by_steps.steps)) == ("step_limit", 7)
-
-
-def test_after_a_failure_the_next_attempt_sees_what_was_noted() -> None:
-    def recall(instruction: str, observation: str, episode: str) -> Recollection:
-        return Recollection(Recall(injected=("l1",)), ("When at a door: knock",))
-
-    attempts = played(
-        ["Action: break door", "- When a door is shut: open it.", "Action: open door"],
-        n_attempts=2,
-        recall=recall,
-        name="e",
-    )
-    assert [one.success for one in attempts] == [False, True]
-    assert attempts[0].reflections == ()
-    assert attempts[1].reflections == ("When a door is shut: open it",)
-    assert attempts[1].recollection.facts.injected == ("l1",)
 
 
 def test_a_tool_is_called_by_name_and_what_goes_wrong_in_it_is_told_to_the_model() -> None:

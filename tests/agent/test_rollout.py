@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentevo import backbones, benchmarks
-from agentevo.agent.graph import Limits
+from agentevo.agent.episode import Limits
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.benchmarks import Task
 from agentevo.experience import Trajectory

@@ -15,7 +15,7 @@ from agentevo import Agent
 from agentevo.agent.rules import Rules
 from agentevo.experience import Trajectory
 from agentevo.tools import tool
-from tests.agent.test_graph import played
+from tests.agent.doors import played
 from tests.backbones.openai_server import Server
 
 

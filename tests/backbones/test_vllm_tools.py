@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from agentevo.agent.graph import Limits
+from agentevo.agent.episode import Limits
 from agentevo.agent.rollout import Occasion, Player, play, play_all
 from agentevo.backbones import Backbone, load
 from agentevo.backbones.seed.weights_file import checked_folder

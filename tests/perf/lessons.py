@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agentevo import backbones, benchmarks
-from agentevo.agent.graph import Recollection
+from agentevo.agent.episode import Recollection
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.dialogue.prompts import lesson_line
 from agentevo.evaluation.statistics import paired_difference, stratified_mean

@@ -21,7 +21,8 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 from langgraph.graph import END, START, StateGraph
 
-from agentevo.agent.graph import Episode, build
+from agentevo.agent.episode import Episode
+from agentevo.agent.graph import build
 from agentevo.agent.rollout import Occasion, Player, _trajectories
 from agentevo.benchmarks import Observation, Task
 from agentevo.ledger import Ledger

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agentevo import backbones
-from agentevo.agent.graph import Recollection
+from agentevo.agent.episode import Recollection
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.backbones.seed.drawing import Size, draw_world
 from agentevo.backbones.seed.samples import ending_lesson, lesson_of

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agentevo import benchmarks
-from agentevo.agent.graph import Limits
+from agentevo.agent.episode import Limits
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.backbones.chat import Hear
 from agentevo.backbones.seed.weights_file import checked_folder
