@@ -255,7 +255,7 @@ async def stoppable(work: Callable[[Tell], Awaitable[T]], tell: Tell) -> T:
 
 
 async def play_four_arms(run: Run, tell: Tell) -> dict[str, list[Trajectory]]:
-    """Play the four arms of the pair in force on the test split; equal arms are played once.
+    """Play the arms of the pair in force on the test split; equal arms are played once.
 
     Returns:
         The episodes of each arm, on the same tasks in one order; empty without test tasks.
@@ -269,7 +269,7 @@ async def play_four_arms(run: Run, tell: Tell) -> dict[str, list[Trajectory]]:
     benchmark = run.benchmark()
     tasks = run.tasks(benchmark, "test", n)
     force = run.incumbent()
-    arms = four_arms(force)
+    arms = {name: four_arms(force)[name] for name in run.config.evaluation.arms}
     played = await play_arms(
         Cycle(run, benchmark, tell), list(arms.values()), tasks,
         run.config.n_generations, "test", "report",

@@ -212,6 +212,13 @@ class EvaluationSettings(Settings):
     """Rate of false promotions that is allowed, one-sided."""
     n_attempts: int = Field(1, ge=1)
     """Attempts at a held-out task, at most; the last one counts, and the tokens of all."""
+    arms: tuple[Literal["plain", "memory", "weights", "both"], ...] = (
+        "plain",
+        "memory",
+        "weights",
+        "both",
+    )
+    """What plays the test split at the end."""
 
 
 class EndpointSettings(Settings):
@@ -250,6 +257,10 @@ class RunConfig(Settings):
     levels: tuple[int, ...] | None = None
     """None: all levels of the benchmark."""
     n_generations: int = Field(2, ge=0)
+    token_budget: int = Field(0, ge=0)
+    """Tokens that learning may take: all that is read and written but for the test split, and three
+    for each that is trained on. A generation is begun only where what is left covers what the last
+    one took. 0: no limit."""
     seed: int = 0
     """Draws the sampling, the lessons that are withheld, and the traces that are trained on."""
     agent: AgentSettings = AgentSettings()

@@ -26,6 +26,7 @@ from agentevo import files
 from agentevo.cycle import Cycle, News, Phase, gate, held_out, promote, sample
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.gate import judge_no_worse
+from agentevo.evaluation.spending import n_affordable
 from agentevo.memory import Utility
 from agentevo.refinement.distill import Draft, distill
 from agentevo.run import Run
@@ -181,6 +182,8 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     payload = asdict(last.card) | last.figures
     payload |= {"adapter": last.adapter, "traces": list(last.traces)}
     payload["data_hash"] = last.card.hash
+    n_trained = sum(one.figures.get("n_tokens", 0) for one in made)
+    payload["n_tokens_trained"] = round(n_trained) * settings.n_averaged
     if last.adapter:
         payload["sha256"] = files.sha256_of(*files.all_in(run.adapter_folder(last.adapter)))
     run.ledger.add_update(run.id, generation, "weights", payload)
@@ -208,7 +211,7 @@ async def _train(cycle: Cycle, generation: int, incumbent: str, number: int) -> 
         run.config.acquisition.temperature, lambda adapter: partial(run.answer, adapter),
     )  # fmt: skip
     made = await asyncio.to_thread(update_weights, material, place, phase.training)
-    phase.end()
+    phase.end(*run.take_asked())
     return made
 
 
@@ -307,9 +310,9 @@ def advance(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
 
 
 def after_advance(state: State, runtime: Runtime[Cycle]) -> Literal["acquire", "__end__"]:
-    """Go on until all generations are done."""
-    last = runtime.context.run.config.n_generations
-    return "acquire" if state["generation"] <= last else "__end__"
+    """Go on until all generations are done, or the budget is."""
+    run = runtime.context.run
+    return "acquire" if state["generation"] <= n_affordable(run) else "__end__"
 
 
 def build() -> Any:
@@ -346,7 +349,7 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
         else:  # it goes on with the pair that it was begun with
             incumbent = Arm(begun[0].memory_version, begun[0].adapter)
     state: State = {"generation": generation, "incumbent": incumbent}
-    if state["generation"] <= run.config.n_generations:
+    if state["generation"] <= n_affordable(run):
         n_nodes = 9 * run.config.n_generations + 8
         state = await build().ainvoke(state, context=cycle, config={"recursion_limit": n_nodes})
     return state["incumbent"]

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -38,6 +38,8 @@ REMEMBERS = ("origin", "memory", "edit", "retirement", "restoration", "rollback"
 @dataclass
 class Run(Holdings):
     """A run that is open: what it holds, what it plays with, and where it stands."""
+
+    _asked: list[int] = field(default_factory=lambda: [0, 0])
 
     @classmethod
     def start(cls, folder: Path, config: RunConfig) -> Run:
@@ -175,10 +177,21 @@ class Run(Holdings):
         from agentevo.backbones.chat import answers
 
         agent, temperature = self.config.agent, self.config.acquisition.temperature
-        return answers(
+        said = answers(
             self.backbone(adapter), dialogues, temperature=temperature,
             max_tokens=agent.max_reply_tokens, n_at_once=agent.n_at_once,
         )  # fmt: skip
+        for one in said:
+            if usage := one.usage_metadata:
+                self._asked[0] += usage["input_tokens"]
+                self._asked[1] += usage["output_tokens"]
+        return [str(one.text) for one in said]
+
+    def take_asked(self) -> tuple[int, int]:
+        """Return the prompt and reply tokens of `answer` since this was last asked."""
+        n_prompt, n_reply = self._asked
+        self._asked[:] = (0, 0)
+        return n_prompt, n_reply
 
     def tasks(self, benchmark: Benchmark, split: Any, n_per_level: int) -> list[Task]:
         """Return held-out tasks, the same number of each level."""

@@ -123,12 +123,12 @@ def answers(
     temperature: float,
     max_tokens: int,
     n_at_once: int,
-) -> list[str]:
+) -> list[AIMessage]:
     """Return what a backbone says to dialogues, each with `role` and `content` a message."""
 
-    def one(i: int) -> str:
+    def one(i: int) -> AIMessage:
         chat = backbone.chat(episode=f"answer {i}", temperature=temperature, max_tokens=max_tokens)
-        return str(chat.invoke([(m["role"], m["content"]) for m in dialogues[i]]).text)
+        return chat.invoke([(m["role"], m["content"]) for m in dialogues[i]])
 
     with ThreadPoolExecutor(n_at_once) as pool:
         return list(pool.map(one, range(len(dialogues))))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agentevo.evaluation.attempts import by_task
 from agentevo.evaluation.figures import arms_figures
+from agentevo.evaluation.spending import spending
 from agentevo.evaluation.statistics import Interval, paired_difference
 from agentevo.folders import RunError
 
@@ -41,7 +42,7 @@ class Compared:
     is the first, or they share none."""
     n_shared: int
     n_tokens: int
-    """Prompt and reply tokens of all that led to what is in force, those of the test left out."""
+    """What learning took, as `Spending.n_tokens` counts it; the test is left out."""
     seconds: float
 
 
@@ -73,7 +74,7 @@ def compare(runs: Sequence[Run], *, anyway: bool = False) -> list[Compared]:
             old, new = ([one[task].score for task in shared] for one in (first, own))
             difference = paired_difference(old, new)
         both = rows.get("both")
-        costs = [one for one in run.ledger.usage(run.id) if one.phase != "report"]
+        costs = [one for one in run.ledger.usage(run.id) if not one.phase.startswith("test")]
         found.append(
             Compared(
                 run=run.id,
@@ -87,7 +88,7 @@ def compare(runs: Sequence[Run], *, anyway: bool = False) -> list[Compared]:
                 gain=both.gain if both else None,
                 difference=difference,
                 n_shared=len(shared),
-                n_tokens=sum(one.n_prompt_tokens + one.n_reply_tokens for one in costs),
+                n_tokens=spending(run).n_tokens,
                 seconds=sum(one.seconds for one in costs),
             )
         )
