@@ -136,7 +136,7 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
     config = make(_located(config.model_dump()))
     benchmark = load_benchmark(config.benchmark, config.endpoint)
     check_levels(benchmark, config.levels)
-    _check_strategies(config, benchmark)
+    check_strategies(config, benchmark)
     if "ask" in config.toolbox.approval.values():
         raise ConfigError("toolbox.approval: nobody can be asked in a run: say allow or deny")
     if config.origin:
@@ -172,12 +172,12 @@ def extend(run: Run, n_generations: int) -> None:
         raise RunError(f"run {run.id} has finished {n_done} generations already")
     config = run.config.model_copy(update={"n_generations": n_generations})
     if config != run.config:
-        _check_strategies(config, run.benchmark())
+        check_strategies(config, run.benchmark())
         run.ledger.add_event(run.id, "extension", {"n_generations": n_generations})
         run.config = config
 
 
-def _check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
+def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     """Raise ConfigError where a strategy is unknown or runs out, before anything is played."""
     from agentevo.acquisition.demand import Demand
     from agentevo.acquisition.tasks import FORESEEN, chooser

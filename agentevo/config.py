@@ -99,8 +99,8 @@ class RefinementSettings(Settings):
     corrector: str = "reflect"
     """Strategy that says what another attempt at a task is told. After failures: `reflect` (what
     the model notes), `error` (the environment's last words), `hint` (the solution, of training
-    tasks). Whatever came of it: `critique` (by the model), `critic` (with the tools), `constitution`
-    (by one principle after another), `again` (what was done)."""
+    tasks). Whatever came of it: `critique` (by the model), `critic` (with the tools),
+    `constitution` (by one principle after another), `again` (what was done)."""
     lessons_from: tuple[Literal["success", "failure", "contrast"], ...] = (
         "success",
         "failure",

@@ -14,6 +14,7 @@ from agentevo.cli import (
     adapters,
     catalog,
     compare,  # noqa: F401  its command is of `runs`
+    contest,
     evaluate,
     evolve,
     forgetting,  # noqa: F401
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command("evolve")(evolve.evolve)
 app.command("evaluate")(evaluate.evaluate)
 app.command("solve")(solve.solve)
+app.command("compare")(contest.compare)
 app.command("gate")(gate.gate)
 app.command("inspect")(inspect.inspect)
 app.command("mcp")(mcp.mcp)

@@ -63,11 +63,11 @@ def compare(runs: Sequence[Run], *, anyway: bool = False) -> list[Compared]:
             f"these runs played different tasks or environments ({told}): their scores do not "
             "compare; --anyway shows them all the same"
         )
-    first = _played(runs[0])
+    first = played(runs[0])
     found = []
     for run in runs:
         rows = {row.arm: row for row in arms_figures(run).rows}
-        own = _played(run)
+        own = played(run)
         shared = sorted(first.keys() & own.keys())
         difference = None
         if run is not runs[0] and shared:
@@ -101,7 +101,7 @@ def fingerprint_of(run: Run) -> str:
     return str(noted[0].payload["fingerprint"]) if noted else ""
 
 
-def _played(run: Run) -> dict[str, EpisodeSummary]:
+def played(run: Run) -> dict[str, EpisodeSummary]:
     """Return what is in force on the test tasks, by task."""
     figures = arms_figures(run)
     if not any(row.arm == "both" for row in figures.rows):

@@ -116,6 +116,38 @@ def dots(title: str, series: Sequence[Series]) -> Markup:
     return _svg(title, "; ".join(told), height, parts)
 
 
+def against(title: str, marks: Sequence[tuple[float, int, Mark]], x_label: str) -> Markup:
+    """Draw marks over an axis of numbers: place (0 or more), style and mark of each.
+
+    Each is named where it stands; marks that are near one another have their names in rows.
+    """
+    left, height, bottom = 54, 330, 44
+    most = max((place for place, _, _ in marks), default=0.0) or 1.0
+    x = _Scale(left + 16, WIDTH - _RIGHT - 60, 0.0, most)
+    y = _Scale(height - bottom, _TOP + 10)
+    parts = []
+    for share in (0, 25, 50, 75, 100):
+        at = y(share / 100)
+        parts.append(_line(left, at, WIDTH - _RIGHT, at, "grid"))
+        parts.append(_text(left - 6, at + 5, f"{share} %", "end"))
+    for part in (0.0, 0.5, 1.0):
+        parts.append(_text(x(part * most), height - bottom + 18, f"{part * most:.2g}", "middle"))
+    parts.append(_text((left + WIDTH) / 2, height - 4, x_label, "middle"))
+    named: list[tuple[float, float]] = []
+    told = []
+    for place, style, mark in sorted(marks, key=lambda one: -one[2].value.estimate):
+        px, py = x(place), y(mark.value.estimate)
+        parts.append(_whisker(px, y(mark.value.low), px, y(mark.value.high), f"s{style}"))
+        parts.append(_shape(px, py, style))
+        row = py
+        while any(abs(row - other) < 14 and abs(px - at) < 90 for at, other in named):
+            row += 3
+        named.append((px, row))
+        parts.append(_text(px + 8, row + 5, mark.at, "start"))
+        told.append(f"{mark.at}, {x_label} {place:.2f}: {_told(mark.value)}")
+    return _svg(title, "; ".join(told), height, parts)
+
+
 @dataclass(frozen=True)
 class _Scale:
     """Maps values to places in the picture."""

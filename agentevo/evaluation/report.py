@@ -7,23 +7,16 @@ under way, or was cut short, can be reported as it stands.
 from __future__ import annotations
 
 import json
-import os
-import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-import jinja2
-
-from agentevo.evaluation import figures, plots, readings, summary
+from agentevo.evaluation import figures, page, plots, readings, summary
 from agentevo.evaluation.ablation import ARMS
 from agentevo.evaluation.plots import Mark, Series
 from agentevo.experience import Ending
-from agentevo.version import __version__
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -38,14 +31,7 @@ arms_table = figures.arms_table
 FORMAT = 1
 """Of report.json; counts up when a field changes its meaning or goes."""
 
-_PACKAGES = ("langgraph", "torch", "transformers", "trl", "peft", "chromadb", "textworld")
-
 TALES = "same generator and settings, not the same game files"
-
-# Not allowed in XML, or able to turn the direction of the text about them.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
 
 
 @dataclass(frozen=True)
@@ -95,9 +81,9 @@ def write_report(run: Run) -> Path:
         OSError: the folder cannot be written.
     """
     report = gather(run)
-    _replace(run.folder / "report.json", json.dumps(_clean(asdict(report)), indent=1) + "\n")
+    page.put(run.folder / "report.json", json.dumps(page.clean(asdict(report)), indent=1) + "\n")
     path = run.folder / "report.html"
-    _replace(path, render(report))
+    page.put(path, render(report))
     return path
 
 
@@ -126,36 +112,19 @@ def gather(run: Run) -> Report:
         costs=figures.costs(run),
         endings=figures.endings(run.ledger.summaries(run.id)),
         readings=readings.readings(run, arms),
-        settings=_dotted(run.config.model_dump(mode="json")),
+        settings=dotted(run.config.model_dump(mode="json")),
         fingerprint=kept.fingerprint,
-        versions=_versions(),
-        conditions={
-            "CPUs": str(os.cpu_count()),
-            "Python": platform.python_version(),
-            "platform": platform.platform(),
-        },
+        versions=page.versions(),
+        conditions=page.conditions(),
     )
 
 
 def render(report: Report) -> str:
     """Return the page of a report; whatever came from episodes and lessons is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "percent": summary.percent,
-        "points": summary.points,
-        "duration": _duration,
-        "json": json.dumps,
-    }
-    page = environment.get_template("report.html")
+    found = page.template("report.html")
     seen = {ending for counts in report.endings.values() for ending in counts}
-    return page.render(
-        report=_clean(asdict(report)),
+    return found.render(
+        report=page.clean(asdict(report)),
         plots=_plots(report),
         endings=[ending for ending in get_args(Ending) if ending in seen],
     )
@@ -210,55 +179,11 @@ def curve_plots(curve: Sequence[figures.GenerationFigures]) -> dict[str, Markup]
     return found
 
 
-def _replace(path: Path, text: str) -> None:
-    """Put a file in its place whole."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with new.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
-
-
-def _clean(value: object) -> object:
-    """Return plain data without characters that no page may hold, nor any that mislead."""
-    if isinstance(value, str):
-        return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value)
-    if isinstance(value, Mapping):
-        return {_clean(key): _clean(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_clean(one) for one in value]
-    return value
-
-
-def _dotted(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+def dotted(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            found |= _dotted(value, f"{prefix}{key}.")
+            found |= dotted(value, f"{prefix}{key}.")
         else:
             found[f"{prefix}{key}"] = value
     return found
-
-
-def _versions() -> dict[str, str]:
-    found = {"agentevo": __version__}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def _duration(seconds: float) -> str:
-    """Return seconds as people say them."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
