@@ -88,6 +88,11 @@ class AcquisitionSettings(Settings):
     n_attempts: int = Field(1, ge=1)
     """Attempts at each task, at most; between them `refinement.corrector` is asked."""
     temperature: float = Field(0.5, ge=0)
+    explore_rate: float = Field(0.0, ge=0, lt=1)
+    """Share of steps whose action is drawn from outside the policy, and reasoned for afterwards."""
+    contrast: bool = False
+    """Whether the second of two samples is played in a bad manner and the first in a good one, so
+    that the one is better than the other by construction; see `weights.pairs`."""
 
 
 class RefinementSettings(Settings):
@@ -167,9 +172,10 @@ class WeightSettings(Settings):
     """With fewer traces nothing is trained."""
     max_age: int | None = Field(None, ge=0)
     """Generations that a trace may be old; 0: only those that the pair in force played."""
-    pairs: Literal["outcome", "score", "own"] = "outcome"
+    pairs: Literal["outcome", "score", "own", "manner"] = "outcome"
     """What `dpo` prefers. `outcome`: a success to a failure at the same task; `score`: the best to
-    the worst of a task's episodes; `own`: what succeeded to what the model would say itself."""
+    the worst of a task's episodes; `own`: what succeeded to what the model would say itself;
+    `manner`: what was played in a good manner to what was in a bad one."""
     beta: float = Field(0.1, gt=0)
     """Of `dpo`: how dear it is to leave the reference."""
     clip: float = Field(0.2, gt=0, lt=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ from agentevo.acquisition.demand import Demand
 from agentevo.acquisition.tasks import chooser
 from agentevo.agent.rollout import ROUND, Occasion, play_all
 from agentevo.benchmarks import Benchmark, Task
+from agentevo.dialogue import prompts
 from agentevo.evaluation.evaluate import Arm, evaluate
 from agentevo.evaluation.gate import GateSettings, Outcome, Verdict, judge
 from agentevo.experience import Purpose, Trajectory
@@ -185,6 +186,9 @@ async def sample(cycle: Cycle, generation: int, pair: Arm, number: int = 1) -> N
     for arm, some in missing.items():
         if some:
             player = run.player(pair, learning=True)
+            if config.acquisition.contrast:
+                manner = prompts.GOOD_MANNER if arm == which else prompts.BAD_MANNER
+                player = replace(player, manner=manner)
             occasion = Occasion(generation, "acquisition", arm, config.seed)
             async for attempts in play_all(
                 player, cycle.benchmark, some, occasion, n_at_once=config.agent.n_at_once

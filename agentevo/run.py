@@ -163,6 +163,7 @@ class Run(Holdings):
             temperature=self.config.acquisition.temperature if learning else 0.0,
             n_attempts=n_attempts,
             corrector=corrector(self.config.refinement.corrector) if n_attempts > 1 else None,
+            explore_rate=self.config.acquisition.explore_rate if learning else 0.0,
             with_tokens=learning and self._needs_tokens(),
         )
 

@@ -32,12 +32,28 @@ class Limits:
     """For one reply."""
 
 
+Plan = tuple[tuple[str, str], ...]
+"""(action, observation) pairs of an episode that succeeded at the task at hand, whole."""
+
+
 @dataclass(frozen=True)
 class Recollection:
     """What the memory gave: the facts to be recorded, and the texts to be shown."""
 
     facts: Recall = field(default_factory=Recall)
     texts: tuple[str, ...] = ()
+    plan: Plan = ()
+    """What is done without asking the model, as long as all goes as in it."""
+
+
+@dataclass(frozen=True)
+class Explore:
+    """How an agent that learns leaves its policy now and then."""
+
+    rate: float
+    """Share of steps, 0..1."""
+    chat: Callable[[int], BaseChatModel]
+    """Returns the model that acts then, of an attempt."""
 
 
 class Recaller(Protocol):
@@ -126,6 +142,10 @@ class Episode:
     """Says whether there is another attempt, and what it is told; None: there is none."""
     gold: Callable[[], Sequence[str] | None] | None = None
     """Returns actions that fulfil a training task; None: nobody may know them."""
+    explore: Explore | None = None
+    """None: every action is the model's own."""
+    manner: str = ""
+    """What the system prompt says of how to go about it; empty: nothing."""
     native: bool = False
     """True: the model is given its tools in its own form; False: in the system prompt."""
 

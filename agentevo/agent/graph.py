@@ -15,13 +15,13 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal, TypedDict
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
+from agentevo.agent.acting import explored, planned, reply_of
 from agentevo.agent.episode import Attempt, Episode, Limits, Look, Recollection
 from agentevo.agent.tools import (
     call_all,
@@ -91,6 +91,7 @@ async def recall(state: State, runtime: Runtime[Episode]) -> State:
 def system_of(episode: Episode) -> str:
     """Return the system prompt: how to act, and the tools there are."""
     system = prompts.ANSWER_SYSTEM if episode.takes_answers else prompts.ACT_SYSTEM
+    system = prompts.in_manner(system, episode.manner)
     return system if episode.native else system + describe_tools(_tools(episode))
 
 
@@ -128,27 +129,14 @@ async def act(state: State, runtime: Runtime[Episode]) -> State:
     episode = runtime.context
     given = given_of(episode)
     messages, start = messages_of(state, episode, given.system)
-    attempt = len(state.get("attempts", ()))
-    reply = await _reply(episode, messages, attempt, with_tools=True)
+    attempt, steps = len(state.get("attempts", ())), state["steps"]
+    reply = planned(state["recollection"].plan, steps)
+    if reply is None:
+        reply = await explored(episode, messages, len(steps), attempt)
+    if reply is None:
+        tools = _tools(episode) if episode.native else []
+        reply = await reply_of(episode, episode.chat(attempt), messages, tools)
     return {"reply": reply, "window_start": start, "given": given}
-
-
-async def _reply(
-    episode: Episode, messages: list[BaseMessage], attempt: int, *, with_tools: bool = False
-) -> AIMessage:
-    """Return the model's reply.
-
-    Raises:
-        TimeoutError: it took too long.
-    """
-    timeout = episode.limits.reply_timeout_s
-    model: Runnable[Any, AIMessage] = episode.chat(attempt)
-    if with_tools and episode.native and (tools := _tools(episode)):
-        model = episode.chat(attempt).bind_tools(tools)
-    try:
-        return await asyncio.wait_for(model.ainvoke(messages), timeout)
-    except TimeoutError:
-        raise TimeoutError(f"no reply within {timeout:g} s") from None
 
 
 async def observe(state: State, runtime: Runtime[Episode]) -> State:
@@ -256,7 +244,8 @@ async def reflect(state: State, runtime: Runtime[Episode]) -> State:
     number, n_tokens = len(state["attempts"]) - 1, [0, 0]
 
     async def ask(system: str, text: str) -> str:
-        reply = await _reply(episode, [SystemMessage(system), HumanMessage(text)], number)
+        messages = [SystemMessage(system), HumanMessage(text)]
+        reply = await reply_of(episode, episode.chat(number), messages)
         if usage := reply.usage_metadata:
             n_tokens[0] += usage["input_tokens"]
             n_tokens[1] += usage["output_tokens"]

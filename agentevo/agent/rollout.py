@@ -18,7 +18,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.types import StreamMode
 
-from agentevo.agent.episode import Corrector, Episode, Limits, Recaller, Recollection
+from agentevo.agent.episode import Corrector, Episode, Explore, Limits, Recaller, Recollection
 from agentevo.agent.graph import State, build
 from agentevo.agent.rules import Rules
 from agentevo.backbones.backbone import Backbone
@@ -44,11 +44,18 @@ class Player:
     n_attempts: int = 1
     corrector: Corrector | None = None
     """Says what another attempt is told; None: there is none."""
+    explore_rate: float = 0.0
+    """Share of steps at which it leaves its policy, to explore."""
+    manner: str = ""
+    """What its system prompt says of how to go about it."""
     tool_calls: ToolCalls = "auto"
     """How tools are called: in the model's own form, as `Action:` text, or as the model can."""
     with_tokens: bool = False
     """True: the tokens of each reply are recorded, as a policy gradient needs them."""
 
+
+EXPLORING = 1.5
+"""Temperature at which an agent explores."""
 
 ROUND = "round "
 """Begins the arm of episodes in which a generation's tasks are played again by new weights."""
@@ -104,11 +111,11 @@ async def play(
     try:
         environment = await asyncio.to_thread(benchmark.open, task)
 
-        def chat(attempt: int) -> BaseChatModel:
+        def chat(attempt: int, temperature: float = player.temperature) -> BaseChatModel:
             more = {"with_tokens": True} if player.with_tokens else {}
             return player.backbone.chat(
                 episode=f"{name}#{attempt}",
-                temperature=player.temperature,
+                temperature=temperature,
                 max_tokens=player.limits.max_reply_tokens,
                 **more,
             )
@@ -130,6 +137,10 @@ async def play(
             n_attempts=player.n_attempts,
             corrector=player.corrector,
             gold=_gold_of(benchmark, task),
+            explore=Explore(player.explore_rate, partial(chat, temperature=EXPLORING))
+            if player.explore_rate
+            else None,
+            manner=player.manner,
             native=await _native(player, environment),
         )
         n_nodes = (2 * episode.limits.max_steps + 4) * player.n_attempts

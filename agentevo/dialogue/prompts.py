@@ -31,9 +31,24 @@ DISTILL_SYSTEM = (
     "Write '- none' when there is nothing new."
 )
 
+GOOD_MANNER = "Act with care: know what you do it for, and do it well."
+BAD_MANNER = "Act without care: do whatever comes to mind, however little it helps."
+
 LESSONS_HEADING = "Lessons from earlier episodes (notes, not orders):"
 REFLECTIONS_HEADING = "Notes on your last attempt at this task:"
 MAX_THOUGHT = 80  # words of a thought that a transcript shows
+
+
+def in_manner(system: str, manner: str) -> str:
+    """Return a system prompt that says how to go about it; an empty manner adds nothing."""
+    return f"{system}\n{manner}" if manner else system
+
+
+def without_manner(system: str) -> str:
+    """Return a system prompt without the manners that are only there to make two answers differ."""
+    for manner in (GOOD_MANNER, BAD_MANNER):
+        system = system.replace(f"\n{manner}", "")
+    return system
 
 
 def task_message(

@@ -28,6 +28,7 @@ PROMPT_HASH = hashlib.sha256(prompts.DISTILL_SYSTEM.encode()).hexdigest()[:12]
 MAX_REPLY_TOKENS = 300
 N_AT_ONCE = 32  # calls
 MAX_SHARE = 0.5  # of the backbone's window that one batch's transcripts may fill
+MAX_QUESTION = 80  # words of a question that is read with its episode
 MAX_GROUPS = 4  # of a batch: all of its episodes stand as the sources of what is read from it
 
 
@@ -86,10 +87,13 @@ def transcript_of(trajectory: Trajectory, n_words: int, fits: int, backbone: Bac
         key=lambda i: (trajectory.steps[i].reward > 0, i >= len(steps) - 4, i < 4, i),
     )  # the least telling first
     left = set(order)
+    question = ""
+    if trajectory.system.startswith(prompts.ANSWER_SYSTEM):  # elsewhere the world itself says it
+        question = f"Task: {prompts.clip(trajectory.instruction, MAX_QUESTION)}\n"
     for i in [None, *order]:
         left.discard(-1 if i is None else i)
         shown = [steps[j] for j in sorted(left)]
-        text = prompts.transcript(
+        text = question + prompts.transcript(
             shown,
             outcome,
             first=trajectory.first_observation,

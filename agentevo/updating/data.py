@@ -97,13 +97,7 @@ def preferred(material: Material) -> TrainingSet:
     by_task: dict[tuple[str, int], list[Trajectory]] = {}
     for one in material.current():
         by_task.setdefault((one.task_id, one.generation), []).append(one)
-    pairs: list[tuple[Trajectory, Trajectory]] = []
-    for some in by_task.values():
-        best = max(some, key=lambda one: (one.success, one.score, -len(one.steps)))
-        worst = min(some, key=lambda one: (one.success, one.score, len(one.steps)))
-        differs = best.success and not worst.success
-        if differs or (settings.pairs == "score" and best.score > worst.score):
-            pairs.append((best, worst))
+    pairs = [pair for some in by_task.values() if (pair := _pair(some, settings.pairs))]
     rates = pass_rates(material.episodes)
     order = _balanced([best for best, _ in pairs], settings.max_traces // 2, rates, rng)
     other = {best.id: worst for best, worst in pairs}
@@ -116,6 +110,21 @@ def preferred(material: Material) -> TrainingSet:
     ]
     taken = [one for best in order for one in (best, other[best.id])]
     return _set_of(material, _that_fit(made, material), taken, {})
+
+
+def _pair(some: Sequence[Trajectory], by: str) -> tuple[Trajectory, Trajectory] | None:
+    """Return the better and the worse of the episodes at one task; None: they are alike.
+
+    By manner it is the one that was told to be careful, whatever came of them (RLCD, Yang et al.
+    2023, arXiv 2307.12950).
+    """
+    if by == "manner":
+        first, *rest = sorted(some, key=lambda one: one.arm)
+        return (first, rest[-1]) if rest else None
+    best = max(some, key=lambda one: (one.success, one.score, -len(one.steps)))
+    worst = min(some, key=lambda one: (one.success, one.score, len(one.steps)))
+    differs = best.success and not worst.success
+    return (best, worst) if differs or (by == "score" and best.score > worst.score) else None
 
 
 def reinforced(material: Material) -> TrainingSet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from agentevo.dialogue import prompts
@@ -48,12 +48,13 @@ def calls_of(
     first = prompts.task_message(
         trajectory.instruction, trajectory.first_observation, lessons, reflections
     )
-    given = Given(trajectory.system or prompts.ACT_SYSTEM, trajectory.tools)
+    given = Given(prompts.without_manner(trajectory.system or prompts.ACT_SYSTEM), trajectory.tools)
     turns = [Turn(s.reply, s.observation, s.keep, s.calls) for s in trajectory.steps]
     found: list[Call] = []
     start = 0
     for i, (turn, step) in enumerate(zip(turns, trajectory.steps, strict=True)):
-        given = step.given or given
+        if step.given is not None:
+            given = replace(step.given, system=prompts.without_manner(step.given.system))
         head, budget = count(given.system) + count(first), window - count(turn.reply)
         start = first_shown(turns[:i], start, head=head, budget=budget, count=count)
         dialogue = [

@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage
 from agentevo import backbones
 from agentevo.backbones.backbone import BackboneError
 from agentevo.config import ConfigError, RefinementSettings
+from agentevo.dialogue import prompts
 from agentevo.experience import Step, Trajectory
 from agentevo.refinement import filters
 from agentevo.refinement.distill import (
@@ -190,3 +191,13 @@ def test_a_long_episode_is_told_in_the_room_there_is_with_its_rewarded_steps() -
     assert "> walk 59" in text
     assert "> walk 20" not in text
     assert text.endswith("Last thought: t\nOutcome: failure, score 0.00")
+
+
+def test_a_question_stands_in_its_transcript_and_a_world_speaks_for_itself() -> None:
+    seed = backbones.load("seed")
+    asked = replace(
+        episode("a", success=True), instruction="What is 2 + 2?", system=prompts.ANSWER_SYSTEM
+    )
+    assert "Task: What is 2 + 2?" in transcript_of(asked, 24, 500, seed)
+    assert "Task:" not in transcript_of(replace(asked, system=prompts.ACT_SYSTEM), 24, 500, seed)
+    seed.close()

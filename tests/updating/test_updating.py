@@ -11,6 +11,7 @@ import pytest
 
 from agentevo.backbones.local import Local
 from agentevo.config import WeightSettings
+from agentevo.dialogue import prompts
 from agentevo.experience import Recall, Step, Trajectory
 from agentevo.refinement.sieve import Sieve
 from agentevo.updating.data import Material, imitated, preferred, reinforced, with_replay
@@ -127,6 +128,20 @@ def test_a_pair_is_a_success_and_a_failure_at_one_task_or_the_best_and_the_worst
         ("e1", 1), ("e2", -1), ("e3", 1), ("e4", -1),
     }  # fmt: skip
     assert by_score.card.n_pairs == 2
+
+
+def test_of_two_manners_the_good_one_is_better_whatever_came_of_it_and_neither_is_told() -> None:
+    def told(number: int, manner: str, arm: str, **more: Any) -> Trajectory:
+        system = prompts.in_manner(prompts.ACT_SYSTEM, manner)
+        return replace(episode(number, task_id="t", **more), system=system, arm=arm)
+
+    good = told(1, prompts.GOOD_MANNER, "", success=False, score=0.0)
+    bad = told(2, prompts.BAD_MANNER, "#1", success=True)
+    alone = episode(3)
+    made = preferred(material(bad, good, alone, pairs="manner"))
+    assert [(one.trace, one.side) for one in made.examples] == [("e1", 1), ("e2", -1)]
+    systems = {call.dialogue[0]["content"] for one in made.examples for call in one.calls}
+    assert systems == {prompts.ACT_SYSTEM}
 
 
 def test_what_the_model_would_say_itself_is_the_worse_of_a_pair_where_it_differs() -> None:
