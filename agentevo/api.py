@@ -184,6 +184,7 @@ def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     from agentevo.memory import FORGETTING
     from agentevo.refinement import filters
     from agentevo.refinement.correctors import corrector
+    from agentevo.refinement.distillers import distiller
     from agentevo.strategies import configured, find
 
     name, n = config.acquisition.tasks, config.acquisition.n_tasks_per_level
@@ -198,6 +199,7 @@ def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     for name in config.refinement.filters:
         configured("refinement.filters", name, filters.STRATEGIES)
     corrector(config.refinement.corrector)
+    distiller(config.refinement.distiller)
     find("memory.forgetting", config.memory.forgetting, FORGETTING)
     if config.weights.trainer != "none":
         from agentevo.updating.in_weights import trainers

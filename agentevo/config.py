@@ -106,6 +106,9 @@ class RefinementSettings(Settings):
     the model notes), `error` (the environment's last words), `hint` (the solution, of training
     tasks). Whatever came of it: `critique` (by the model), `critic` (with the tools),
     `constitution` (by one principle after another), `again` (what was done)."""
+    distiller: str = "lessons"
+    """Strategy that makes lessons of episodes: `lessons` (the model reads transcripts), or
+    `workflows` (the ways that succeeded, without a call)."""
     lessons_from: tuple[Literal["success", "failure", "contrast"], ...] = (
         "success",
         "failure",
@@ -142,6 +145,14 @@ class MemorySettings(Settings):
     consolidate: bool = True
     """Whether lessons that trained weights know leave the prompt, once held-out tasks show that
     nothing is lost without them."""
+    admission: Literal["gate", "mends"] = "gate"
+    """What a lesson must pass. `gate`: it stands at the gate with the others; `mends`: before that,
+    a failure that it was read from is played again with it, and must come out better."""
+    principles: tuple[str, ...] = ()
+    """Texts that stand before the lessons in every prompt, whatever the task."""
+    pipelines: bool = False
+    """Whether a workflow in force runs by itself, without the model, where the very task comes
+    again that it was read from, as long as all goes as it went then."""
     capacity: int = Field(1000, ge=1)
     """Active lessons at most; beyond it the weakest are set aside, never a pinned one."""
     forgetting: str = "utility"

@@ -28,14 +28,19 @@ from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.gate import judge_no_worse
 from agentevo.evaluation.spending import n_affordable
 from agentevo.memory import Utility
-from agentevo.refinement.distill import Draft, distill
+from agentevo.refinement.admission import pooled
+from agentevo.refinement.distill import Draft
+from agentevo.refinement.distillers import distiller
+from agentevo.refinement.reading import Reading
 from agentevo.run import Run
+from agentevo.trials import mending
 from agentevo.updating.consolidation import UPDATES, internalise, proposed
 from agentevo.updating.data import Material
 from agentevo.updating.in_context import update_memory
 from agentevo.updating.in_weights import Made, Place, update_weights
 
 if TYPE_CHECKING:
+    from agentevo.experience import Trajectory
     from agentevo.memory import Snapshot
 
 MIN_TRACES = 3  # that a lesson stood in, before the weights are thought to know it
@@ -70,9 +75,17 @@ async def refine(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         for one in run.memory().lessons
         if one.status not in ("retired", "merged", "quarantined")
     ]
-    made = await distill(
-        episodes, backbone, settings, timeout_s=run.config.agent.reply_timeout_s, known=known
+    mends = run.config.memory.admission == "mends"
+    earlier: list[Trajectory] = []
+    if mends and generation > 1:
+        told = frozenset(name for one in run.memory().lessons for name in one.trajectories)
+        played = run.ledger.episodes(run.id, purpose="acquisition")
+        earlier = pooled([one for one in played if one.generation < generation], episodes, told)
+    made = await distiller(settings.distiller)(
+        Reading([*episodes, *earlier], backbone, settings, run.config.agent.reply_timeout_s, known)
     )
+    if mends:
+        made = await mending(cycle, generation, state["incumbent"].adapter, made, episodes)
     before = {"memory_version": run.memory().version}  # an update cut short has begun to change it
     run.ledger.add_update(run.id, generation, "drafts", asdict(made) | before)
     phase.end(made.n_prompt_tokens, made.n_reply_tokens)
@@ -91,8 +104,8 @@ async def remember(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     made: Any = found.payload
     drafts = [
         Draft(
-            one["situation"], one["advice"],
-            *(tuple(one.get(name, ())) for name in ("sources", "steps", "taint")),
+            one["situation"], one["advice"], tuple(one.get("sources", ())),
+            tuple(one.get("steps", ())), tuple(one.get("taint", ())), one.get("kind", "rule"),
         )
         for one in made["drafts"]
     ]  # fmt: skip

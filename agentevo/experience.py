@@ -19,8 +19,11 @@ result again and again. `malformed`: its replies could not be read. `error`: som
 `Trajectory.error`.
 """
 
-Purpose = Literal["acquisition", "gate", "report", "evaluation", "gate-aa", "solve"]
-"""What an episode was run for; only those of `acquisition` are learned from."""
+Purpose = Literal["acquisition", "trial", "gate", "report", "evaluation", "gate-aa", "solve"]
+"""What an episode was run for; only those of `acquisition` are learned from.
+
+`trial`: a training task that is played again, to see what a draft of a lesson does.
+"""
 
 
 @dataclass(frozen=True)

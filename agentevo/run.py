@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agentevo.agent.episode import Limits
+from agentevo.agent.episode import Limits, Plan, Recaller
 from agentevo.agent.equipment import rules_of
-from agentevo.agent.recollection import SnapshotRecaller
+from agentevo.agent.recollection import Remembering, SnapshotRecaller
 from agentevo.agent.rollout import Player
 from agentevo.backbones.speaker import load_benchmark
 from agentevo.config import AgentSettings, ConfigError, RunConfig, make
@@ -28,7 +28,7 @@ from agentevo.updating.consolidation import bring_back, known_by
 
 if TYPE_CHECKING:
     from agentevo.benchmarks import Benchmark, Task
-    from agentevo.memory import Memory
+    from agentevo.memory import Memory, Snapshot
 
 
 REMEMBERS = ("origin", "memory", "edit", "retirement", "restoration", "rollback")
@@ -142,16 +142,22 @@ class Run(Holdings):
         """
         agent, backbone = self.config.agent, self.backbone(arm.adapter)
         phase = self.config.acquisition if learning else self.config.evaluation
-        n_attempts, recall = phase.n_attempts, None
+        n_attempts, settings = phase.n_attempts, self.config.memory
+        recall: Recaller | None = None
+        plans: dict[tuple[str, str], Plan] = {}
         if arm.memory_version:
             snapshot = self.snapshot(arm.memory_version, arm.adapter)
+            snapshot = snapshot.without(arm.without) if arm.without else snapshot
             recall = SnapshotRecaller(
-                snapshot.without(arm.without) if arm.without else snapshot,
-                self.config.memory,
+                snapshot,
+                settings,
                 backbone.count_tokens,
-                self.config.memory.withhold_rate if learning else 0.0,
+                settings.withhold_rate if learning else 0.0,
                 self.boilerplate(),
             )
+            plans = self.plans(snapshot) if settings.pipelines else {}
+        if settings.principles or plans:
+            recall = Remembering(settings.principles, recall, plans)
         return Player(
             backbone=backbone,
             recall=recall,
@@ -166,6 +172,18 @@ class Run(Holdings):
             explore_rate=self.config.acquisition.explore_rate if learning else 0.0,
             with_tokens=learning and self._needs_tokens(),
         )
+
+    def plans(self, snapshot: Snapshot) -> dict[tuple[str, str], Plan]:
+        """Return the ways that a memory's workflows were read from, by the task's first sight."""
+        names = {name for one in snapshot.lessons if one.kind == "strategy"
+                 for name in one.trajectories}  # fmt: skip
+        return {
+            (one.instruction, one.first_observation): tuple(
+                (step.action or "", step.observation) for step in one.steps
+            )
+            for one in self.ledger.episodes(self.id, purpose="acquisition", success=True)
+            if one.id in names
+        }
 
     def _needs_tokens(self) -> bool:
         from agentevo.updating.in_weights import trainers

@@ -1,11 +1,11 @@
-"""How an episode asks the memory: a snapshot's recall as the graph's recaller."""
+"""How an episode asks the memory: a snapshot's recall, and what else is in mind, as a recaller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
-from agentevo.agent.episode import Recollection
+from agentevo.agent.episode import Plan, Recaller, Recollection
 from agentevo.config import MemorySettings
 from agentevo.dialogue.prompts import lesson_line
 from agentevo.experience import Recall
@@ -59,3 +59,26 @@ class SnapshotRecaller:
             rivals=dict(recalled.rivals),
         )
         return Recollection(facts, texts)
+
+
+@dataclass(frozen=True)
+class Remembering:
+    """All that an agent has in mind of a task: principles, lessons, and a way that it knows."""
+
+    principles: tuple[str, ...] = ()
+    """Shown first, whatever the task."""
+    lessons: Recaller | None = None
+    """None: there are none."""
+    plans: Mapping[tuple[str, str], Plan] = field(default_factory=dict)
+    """By instruction and first observation."""
+
+    def __call__(self, instruction: str, observation: str, episode: str) -> Recollection:
+        """Return what is in mind for a task as it is first seen."""
+        recalled = Recollection()
+        if self.lessons is not None:
+            recalled = self.lessons(instruction, observation, episode)
+        return replace(
+            recalled,
+            texts=(*self.principles, *recalled.texts),
+            plan=self.plans.get((instruction, observation), ()),
+        )

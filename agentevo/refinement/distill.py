@@ -21,7 +21,7 @@ from agentevo.backbones.backbone import Backbone, BackboneError
 from agentevo.config import RefinementSettings
 from agentevo.dialogue import prompts
 from agentevo.experience import Trajectory
-from agentevo.memory import Lesson, LessonError, Provenance, scan
+from agentevo.memory import Kind, Lesson, LessonError, Provenance, scan
 from agentevo.refinement.evidence import taint_of, telling_steps
 
 PROMPT_HASH = hashlib.sha256(prompts.DISTILL_SYSTEM.encode()).hexdigest()[:12]
@@ -44,6 +44,7 @@ class Draft:
     """The steps of these that say most of it, as `TRAJECTORY#N`."""
     taint: tuple[str, ...] = ()
     """What of its sources nobody vouches for."""
+    kind: Kind = "rule"
 
 
 @dataclass(frozen=True)

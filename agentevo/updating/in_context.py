@@ -179,6 +179,7 @@ def update_memory(
             situation=draft.situation,
             advice=draft.advice,
             scope=memory.scope,
+            kind=draft.kind,
             provenance=(
                 Provenance(
                     distiller=distiller,
