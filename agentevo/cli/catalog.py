@@ -116,7 +116,7 @@ def show_recipe(
     """Show a recipe: what it sets itself, and every setting that a run with it has."""
     from agentevo.api import settle
     from agentevo.config import BUDGETS, known_keys
-    from agentevo.recipes import load
+    from agentevo.recipes import flat, load
 
     recipe = load(name)
     merged = settle({"recipe": name, "budget": budget})
@@ -126,25 +126,67 @@ def show_recipe(
         )
         return
     print(f"{recipe.name}: {recipe.description}\nread from {recipe.source}")
-    set_by = dict.fromkeys(_flat(BUDGETS[merged.budget]), "budget")
-    set_by |= dict.fromkeys(_flat(recipe.settings), "recipe")
+    set_by = dict.fromkeys(flat(BUDGETS[merged.budget]), "budget")
+    set_by |= dict.fromkeys(flat(recipe.settings), "recipe")
     meaning = known_keys()
     rows = [
         [key, _toml(value), set_by.get(key, ""), meaning[key]]
-        for key, value in _flat(merged.model_dump(mode="json")).items()
+        for key, value in flat(merged.model_dump(mode="json")).items()
     ]
     output.print_table(["setting!", "value", "set by", "what it is"], rows)
 
 
-def _flat(settings: dict[str, object], prefix: str = "") -> dict[str, object]:
-    """Return nested settings by their dotted names."""
-    flat: dict[str, object] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+@recipes.command("explain")
+def explain_recipe(
+    name: str | None = typer.Argument(
+        None, metavar="[NAME]", help="A name, or a TOML file.", show_default="the whole tree"
+    ),
+    as_json: bool = output.AS_JSON,
+) -> None:
+    """Explain a recipe along the survey's tree: what fills each leaf, and who described it.
+
+    Without a name: every leaf, what can fill it, and the recipes that do.
+    """
+    from agentevo.api import settle
+    from agentevo.recipes import explained, load
+
+    if name is None:
+        _whole_tree(as_json)
+        return
+    recipe, filled = load(name), explained(settle({"recipe": name}).model_dump(mode="json"))
+    if as_json:
+        output.print_json({"recipe": recipe, "slots": filled})
+        return
+    print(f"{recipe.name}: {recipe.description}")
+    for label, text in (("paper", recipe.paper), ("departs", recipe.departs)):
+        if text:
+            print(f"{label}: {text}")
+    rows = []
+    for slot in filled:
+        own = [[one.what, one.told, one.paper] for one in slot.mechanisms] or [["-", "", ""]]
+        rows += [[slot.leaf if i == 0 else "", *row] for i, row in enumerate(own)]
+    output.print_table(["leaf of the survey's tree", "what fills it", "setting", "paper"], rows)
+
+
+def _whole_tree(as_json: bool) -> None:
+    """Print every leaf with its mechanisms, and the recipes that use each."""
+    from agentevo.recipes import LEAVES, MECHANISMS, users
+
+    used = users()
+    if as_json:
+        output.print_json(
+            [{"leaf": leaf, "phase": LEAVES[leaf],
+              "mechanisms": [{"mechanism": one, "recipes": used[one]}
+                             for one in MECHANISMS if one.leaf == leaf]}
+             for leaf in LEAVES]
+        )  # fmt: skip
+        return
+    rows = []
+    for leaf in LEAVES:
+        own = [one for one in MECHANISMS if one.leaf == leaf]
+        rows += [[leaf if i == 0 else "", one.what, one.told, one.code, ", ".join(used[one])]
+                 for i, one in enumerate(own)]  # fmt: skip
+    output.print_table(["leaf", "what can fill it", "setting", "code", "recipes"], rows)
 
 
 def _toml(value: object) -> str:

@@ -23,6 +23,10 @@ class Recipe:
     settings: dict[str, Any]
     source: str
     """The file it was read from."""
+    paper: str = ""
+    """Who described the method; empty: nobody but its file."""
+    departs: str = ""
+    """Where it is another method than the paper's; empty: nowhere that is known."""
 
 
 def _files() -> dict[str, Path]:
@@ -64,6 +68,6 @@ def load(name: str) -> Recipe:
             )
         path = known[name]
     settings = read_toml(path)
-    description = str(settings.pop("description", ""))
+    told = {key: str(settings.pop(key, "")) for key in ("description", "paper", "departs")}
     checked(settings, path)
-    return Recipe(Path(name).stem, description, settings, str(path))
+    return Recipe(Path(name).stem, settings=settings, source=str(path), **told)

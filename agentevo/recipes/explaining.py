@@ -1,0 +1,38 @@
+"""Which mechanisms a recipe turns on, and which recipes turn on a mechanism."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentevo.config import BUDGETS, make
+from agentevo.recipes.mechanisms import MECHANISMS
+from agentevo.recipes.registry import load, names
+from agentevo.recipes.taxonomy import Mechanism, Slot, slots
+
+
+def explained(settings: Mapping[str, Any]) -> list[Slot]:
+    """Return every leaf of the survey's tree with what merged settings fill it with."""
+    return slots(flat(settings), MECHANISMS)
+
+
+def users() -> dict[Mechanism, tuple[str, ...]]:
+    """Return the recipes, of all that are known, that turn each mechanism on."""
+    found: dict[Mechanism, list[str]] = {one: [] for one in MECHANISMS}
+    for name in names():
+        merged = make(BUDGETS["small"], load(name).settings)
+        for slot in explained(merged.model_dump(mode="json")):
+            for one in slot.mechanisms:
+                found[one].append(name)
+    return {one: tuple(some) for one, some in found.items()}
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by their dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
