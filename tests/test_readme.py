@@ -10,15 +10,21 @@ from pathlib import Path
 import pytest
 
 from agentevo import benchmarks
+from agentevo.acquisition.demand import Demand
+from agentevo.acquisition.tasks import chooser
+from agentevo.api import check_strategies, settle
 from agentevo.tools import Toolbox
+from tests.conftest import WORLDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def shown(name: str) -> str:
-    """Return a file as README shows it: the line above it names it."""
-    found = re.search(rf"```\w+\n(?:# )?{re.escape(name)}\n(.*?)```", README, re.DOTALL)
+    """Return a file as README shows it: its first line names it, or the line above it does."""
+    own = re.escape(name)
+    named = rf"(?:```\w+\n# {own}\n|`{own}`:\n\n```\w+\n)(.*?)```"
+    found = re.search(named, README, re.DOTALL)
     assert found, f"README shows no {name}"
     return found[1]
 
@@ -51,6 +57,19 @@ def test_the_tool_is_one(tmp_path: Path) -> None:
     (tmp_path / "my_tools.py").write_text(shown("my_tools.py"))
     (tool,) = Toolbox([f"{tmp_path}/my_tools.py:stock"]).tools
     assert tool.invoke({"item": "kettle"}) == 7
+
+
+def test_the_recipe_of_ones_own_runs_with_its_strategy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("my_strategies.py", "my_recipe.toml"):
+        (tmp_path / name).write_text(shown(name))
+    monkeypatch.chdir(tmp_path)
+    config = settle({"recipe": "my_recipe.toml", "benchmark": f"{WORLDS}:boxes"})
+    choose = chooser(config.acquisition.tasks)
+    tasks = choose(Demand(benchmarks.load(config.benchmark), 3, 1, (1, 2)))
+    assert [task.difficulty for task in tasks] == [2] * 6
+    check_strategies(config, benchmarks.load(config.benchmark))
 
 
 def test_every_command_that_it_names_is_there() -> None:
