@@ -13,7 +13,7 @@ from agentevo.evaluation.statistics import Interval
 BUDGETS = ("small", "medium", "large")
 STYLE = """svg{font:14px system-ui,sans-serif;background:#fdfdfc}text{fill:#1d2126}
 .strong{font-weight:600}.grid{stroke:#d5d8dc}.bar{fill:var(--c);fill-opacity:.55}
-.whisker{stroke:#1d2126;stroke-width:1.75}
+.whisker{stroke:var(--c,#1d2126);stroke-width:1.75}.mark{fill:var(--c)}.line{fill:none;stroke:var(--c);stroke-width:2;stroke-opacity:.6}
 .s0{--c:#6b7480}.s1{--c:#1f6fb5}.s2{--c:#b8570b}.s3{--c:#17805a}"""
 
 
