@@ -1,6 +1,6 @@
 """How often the gate is wrong, and what it can see: simulated repeats of whole comparisons.
 
-Held-out games give 3 to 11 points, as those of cooking do; the higher its number, the harder one is.
+Held-out games give 3 to 11 points, as those of cooking do; the higher its number, the harder it is.
 A/A: candidate and incumbent play alike, and each promotion is a false one. Power: the candidate's
 chance of each point is so much higher; its gain is what that comes to in points of score.
 """
@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 from conditions import RESULTS, write
-from markupsafe import Markup
-from picture import STYLE
+from picture import put
 from rich.console import Console
 from rich.table import Table
 
@@ -73,9 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for style, n in enumerate(sizes)
     ]  # fmt: skip
     drawn = lines(f"Promotions by true gain, alpha {args.alpha}", series, "gain in skill, points")
-    head = Markup('<svg xmlns="http://www.w3.org/2000/svg" ')
-    styled = drawn.replace("<svg ", head, 1).replace(">", f"><style>{STYLE}</style>", 1)
-    (RESULTS / "gate.svg").write_text(styled + "\n")
+    put(drawn, RESULTS / "gate.svg")
     rows = [one | {"rate": asdict(one["rate"])} for one in found]
     write("gate", {"alpha": args.alpha, "rows": rows})
 

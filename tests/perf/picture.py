@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from conditions import RESULTS
 from markupsafe import Markup
@@ -17,6 +18,13 @@ STYLE = """svg{font:14px system-ui,sans-serif;background:#fdfdfc}text{fill:#1d21
 .s0{--c:#6b7480}.s1{--c:#1f6fb5}.s2{--c:#b8570b}.s3{--c:#17805a}"""
 
 
+def put(drawn: Markup, path: Path) -> None:
+    """Write a plot to a file of its own, with its colours."""
+    text = str(drawn).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    path.write_text(text.replace(">", f"><style>{STYLE}</style>", 1) + "\n")
+    print(f"written to {path}")
+
+
 def main() -> None:
     """Draw what `evolve.py` has written for each budget."""
     for budget in BUDGETS:
@@ -26,10 +34,7 @@ def main() -> None:
         rows = json.loads(path.read_text())["arms"]["rows"]
         values = [(one["arm"], n, Interval(**one["score"])) for n, one in enumerate(rows)]
         drawn = bars(f"Mean score on the test split, budget {budget}", values)
-        head = Markup('<svg xmlns="http://www.w3.org/2000/svg" ')
-        styled = drawn.replace("<svg ", head, 1).replace(">", f"><style>{STYLE}</style>", 1)
-        path.with_suffix(".svg").write_text(styled + "\n")
-        print(f"written to {path.with_suffix('.svg')}")
+        put(drawn, path.with_suffix(".svg"))
 
 
 if __name__ == "__main__":
