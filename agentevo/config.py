@@ -183,10 +183,11 @@ class WeightSettings(Settings):
     """With fewer traces nothing is trained."""
     max_age: int | None = Field(None, ge=0)
     """Generations that a trace may be old; 0: only those that the pair in force played."""
-    pairs: Literal["outcome", "score", "own", "manner"] = "outcome"
+    pairs: Literal["outcome", "score", "own", "manner", "satisfaction"] = "outcome"
     """What `dpo` prefers. `outcome`: a success to a failure at the same task; `score`: the best to
     the worst of a task's episodes; `own`: what succeeded to what the model would say itself;
-    `manner`: what was played in a good manner to what was in a bad one."""
+    `manner`: what was played in a good manner to what was in a bad one; `satisfaction`: what the
+    censor is satisfied with to what it is not, frequent topics counting more."""
     beta: float = Field(0.1, gt=0)
     """Of `dpo`: how dear it is to leave the reference."""
     clip: float = Field(0.2, gt=0, lt=1)

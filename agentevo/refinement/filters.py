@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentevo.experience import Trajectory
+from agentevo.refinement.censor import topic_aware
 from agentevo.refinement.sieve import Filter, Sieve
 from agentevo.strategies import configured
 
@@ -55,6 +56,7 @@ STRATEGIES: dict[str, Filter] = {
     "gained": gained,
     "near_duplicate": near_duplicate,
     "held_out": held_out,
+    "topic-aware": topic_aware,
 }
 
 

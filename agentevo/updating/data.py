@@ -14,7 +14,7 @@ from statistics import fmean, pstdev
 
 from agentevo.config import WeightSettings
 from agentevo.experience import Trajectory
-from agentevo.refinement import filters
+from agentevo.refinement import censor, filters
 from agentevo.refinement.sieve import Answer, Sieve
 from agentevo.updating.traces import (
     Call,
@@ -98,12 +98,18 @@ def preferred(material: Material) -> TrainingSet:
     for one in material.current():
         by_task.setdefault((one.task_id, one.generation), []).append(one)
     pairs = [pair for some in by_task.values() if (pair := _pair(some, settings.pairs))]
+    frequency: dict[str, float] = {}
+    if settings.pairs == "satisfaction":
+        frequency = censor.frequency_weights([one for pair in pairs for one in pair])
     rates = pass_rates(material.episodes)
     order = _balanced([best for best, _ in pairs], settings.max_traces // 2, rates, rng)
     other = {best.id: worst for best, worst in pairs}
     made = [
         tuple(
-            material.example(one, pair=i, side=side)
+            replace(
+                material.example(one, pair=i, side=side),
+                weight=frequency.get(censor.topic(best), 1.0),
+            )
             for one, side in ((best, 1), (other[best.id], -1))
         )
         for i, best in enumerate(order)
@@ -118,6 +124,8 @@ def _pair(some: Sequence[Trajectory], by: str) -> tuple[Trajectory, Trajectory] 
     By manner it is the one that was told to be careful, whatever came of them (RLCD, Yang et al.
     2023, arXiv 2307.12950).
     """
+    if by == "satisfaction":
+        return censor.pair(some)
     if by == "manner":
         first, *rest = sorted(some, key=lambda one: one.arm)
         return (first, rest[-1]) if rest else None

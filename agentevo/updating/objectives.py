@@ -54,10 +54,10 @@ def preference(tokens: Tokens, settings: WeightSettings) -> tuple[torch.Tensor, 
     """Return the loss of a pair of episodes, one better than the other.
 
     DPO, Rafailov et al. 2023 (arXiv 2305.18290), over all replies of the two episodes, as in ETO,
-    Song et al. 2024 (arXiv 2403.02502).
+    Song et al. 2024 (arXiv 2403.02502). A pair counts by the weight that its tokens have.
     """
     margin = (tokens.sides * (tokens.logp - tokens.before)).sum()
-    return -F.logsigmoid(settings.beta * margin), None
+    return -tokens.weights.mean() * F.logsigmoid(settings.beta * margin), None
 
 
 def policy(tokens: Tokens, settings: WeightSettings) -> tuple[torch.Tensor, int | None]:

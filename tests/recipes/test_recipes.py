@@ -22,7 +22,7 @@ SURVEY = (
     "react", "reflexion", "self-refine", "critic", "expel", "tran", "memorybank", "ice",
     "ace", "awm", "star", "rft", "rest-em", "eto", "a3t",
     "spin", "rlcd", "ssr", "elastic-reset",
-    "soups", "default",
+    "soups", "dpse", "default",
 )  # fmt: skip
 REFERENCES = (Path(__file__).parents[2] / "REFERENCES.md").read_text()
 
