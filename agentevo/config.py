@@ -83,6 +83,12 @@ class AcquisitionSettings(Settings):
     to hard (`curriculum`), or a stream of all levels mixed, as in `stream:7` with the seed of its
     order."""
     n_tasks_per_level: int = Field(6, ge=1)
+    make: str = ""
+    """Strategy that makes questions beside the tasks of the benchmark: `self-instruct` (like them),
+    `evol-instruct` (harder ones), `backward` (a number of theirs left open), `documents:FOLDER` (on
+    texts), `back-translation:FOLDER` (what texts answer). Empty: none are made."""
+    n_made: int = Field(10, ge=1)
+    """Tasks that are made in a generation, at most."""
     n_samples: int = Field(1, ge=1)
     """Episodes of each task, independent of one another: what is compared in `dpo` and `grpo`."""
     n_attempts: int = Field(1, ge=1)

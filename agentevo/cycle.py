@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentevo.acquisition.demand import Demand
+from agentevo.acquisition.made_tasks import MadeTasks
+from agentevo.acquisition.makers import Beside, Order, maker
 from agentevo.acquisition.tasks import chooser
-from agentevo.agent.rollout import ROUND, Occasion, play_all
+from agentevo.agent.rollout import ROUND, Occasion, Opens, play_all
 from agentevo.benchmarks import Benchmark, Task
 from agentevo.dialogue import prompts
 from agentevo.evaluation.evaluate import Arm, evaluate
@@ -159,6 +163,38 @@ def chosen_tasks(cycle: Cycle, generation: int) -> list[Task]:
     return tasks
 
 
+def made_tasks(
+    cycle: Cycle, generation: int, tasks: Sequence[Task], adapter: str
+) -> tuple[Opens, list[Task]]:
+    """Return the tasks that a generation makes beside others, made once, and what opens all.
+
+    Args:
+        cycle: what all nodes share.
+        generation: whose tasks.
+        tasks: those of the benchmark that it plays.
+        adapter: of the model that makes them.
+    """
+    run, settings = cycle.run, cycle.run.config.acquisition
+    if not settings.make:
+        return cycle.benchmark, []
+    path = run.folder / "made.jsonl"
+    if not run.ledger.get_update(run.id, generation, "making"):
+        phase = Phase(cycle, generation, "making tasks")
+
+        def gold(task: Task) -> str | None:
+            return "; ".join(cycle.benchmark.gold(task) or ()) or None
+
+        rng = random.Random(f"{run.config.seed}/{generation}")
+        order = Order(tasks, gold, partial(run.answer, adapter), rng, settings.n_made)
+        found = maker(settings.make)(order)
+        MadeTasks.write(path, found.made, generation)
+        told: dict[str, object] = {"n_made": len(found.made), "refused": found.refused}
+        run.ledger.add_update(run.id, generation, "making", told)
+        phase.end(*run.take_asked())
+    made = MadeTasks(path)
+    return Beside(cycle.benchmark, made), made.tasks(generation)
+
+
 async def sample(cycle: Cycle, generation: int, pair: Arm, number: int = 1) -> None:
     """Play a generation's training tasks, sampling, so far as the ledger does not know it yet.
 
@@ -170,6 +206,7 @@ async def sample(cycle: Cycle, generation: int, pair: Arm, number: int = 1) -> N
     """
     run, config = cycle.run, cycle.run.config
     tasks = await asyncio.to_thread(chosen_tasks, cycle, generation)
+    opens, made = await asyncio.to_thread(made_tasks, cycle, generation, tasks, pair.adapter)
     n_samples = config.acquisition.n_samples
     which = "" if number == 1 else f"{ROUND}{number}"
     arms = [which, *(f"{which}#{i}" for i in range(1, n_samples))]
@@ -178,9 +215,12 @@ async def sample(cycle: Cycle, generation: int, pair: Arm, number: int = 1) -> N
         for key in run.ledger.finished(run.id, generation=generation, purpose="acquisition")
         if key.attempt == 0 and key.arm in arms  # written last
     }
-    missing = {arm: [task for task in tasks if (task.id, arm) not in done] for arm in arms}
+    missing = {
+        arm: [task for task in (*tasks, *made) if (task.id, arm) not in done] for arm in arms
+    }
     wanted = {task.id for some in missing.values() for task in some}
     await prepare(cycle, [task for task in tasks if task.id in wanted])
+    tasks = [*tasks, *made]
     name = f"acquisition, {which}" if which else "acquisition"
     phase = Phase(cycle, generation, name, len(tasks) * n_samples, len(done))
     for arm, some in missing.items():
@@ -191,7 +231,7 @@ async def sample(cycle: Cycle, generation: int, pair: Arm, number: int = 1) -> N
                 player = replace(player, manner=manner)
             occasion = Occasion(generation, "acquisition", arm, config.seed)
             async for attempts in play_all(
-                player, cycle.benchmark, some, occasion, n_at_once=config.agent.n_at_once
+                player, opens, some, occasion, n_at_once=config.agent.n_at_once
             ):
                 phase.record(attempts)
     phase.end()

@@ -22,7 +22,7 @@ from agentevo.agent.episode import Corrector, Episode, Explore, Limits, Recaller
 from agentevo.agent.graph import State, build
 from agentevo.agent.rules import Rules
 from agentevo.backbones.backbone import Backbone
-from agentevo.benchmarks import Benchmark, Environment, Task
+from agentevo.benchmarks import Environment, Task
 from agentevo.config import ToolCalls
 from agentevo.experience import Ending, Given, Purpose, Step, Trajectory
 
@@ -255,7 +255,7 @@ def _trajectories(
 
 async def play_all(
     player: Player,
-    benchmark: Benchmark,
+    benchmark: Opens,
     tasks: Sequence[Task],
     occasion: Occasion,
     *,

@@ -15,6 +15,23 @@ def _rows(leaf: str, *rows: tuple[str, str, str, str, str]) -> tuple[Mechanism, 
 
 MECHANISMS: tuple[Mechanism, ...] = (
     *_rows(
+        "tasks: knowledge-based",
+        ("acquisition.make", "documents", "questions on texts, each with its source",
+         "UltraChat, Ding et al. 2023, arXiv 2305.14233", _T + "making:from_documents"),
+    ),
+    *_rows(
+        "tasks: knowledge-free",
+        ("acquisition.make", "self-instruct", "new ones like those there are, none like another",
+         "Self-Instruct, Wang et al. 2022, arXiv 2212.10560", _T + "making:self_instruct"),
+        ("acquisition.make", "evol-instruct", "harder or rarer ones, less what adds nothing",
+         "WizardLM, Xu et al. 2023, arXiv 2304.12244", _T + "making:evolved"),
+        ("acquisition.make", "backward", "a number is left open, the answer told",
+         "MetaMath, Yu et al. 2023, arXiv 2309.12284", _T + "making:masked_backward"),
+        ("acquisition.make", "back-translation", "what a text answers, scored",
+         "Instruction Backtranslation, Li et al. 2023, arXiv 2308.06259",
+         _T + "making:back_translated"),
+    ),
+    *_rows(
         "tasks: selective",
         ("acquisition.tasks", "fresh", "tasks that nobody played yet", "",
          _T + "tasks:fresh"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agentevo.acquisition.makers import STRATEGIES as MAKERS
 from agentevo.acquisition.tasks import STRATEGIES as CHOOSERS
 from agentevo.api import settle
 from agentevo.config import known_keys
@@ -50,7 +51,7 @@ def test_what_is_said_of_a_mechanism_is_so(one: Mechanism) -> None:
 @pytest.mark.parametrize(
     ("setting", "known"),
     [
-        ("acquisition.tasks", CHOOSERS), ("refinement.corrector", CORRECTORS),
+        ("acquisition.tasks", CHOOSERS), ("acquisition.make", MAKERS), ("refinement.corrector", CORRECTORS),
         ("refinement.filters", FILTERS), ("refinement.distiller", DISTILLERS),
         ("memory.forgetting", FORGETTING), ("weights.trainer", TRAINERS),
     ],
