@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentevo.acquisition.making import Made
+from agentevo.acquisition.making import BACK_TRANSLATED, Made, words_of
 from agentevo.agent.question import Question as Unjudged
 from agentevo.benchmarks import BenchmarkError, Environment, Task
 from agentevo.benchmarks.benchmark import Progress
-from agentevo.benchmarks.questions.bank import Grade, Question, Row, right_or_wrong
+from agentevo.benchmarks.questions.bank import Grade, Question, Row, partly_right, right_or_wrong
 from agentevo.benchmarks.questions.data import field_of, records
 from agentevo.benchmarks.questions.text import alike
+from agentevo.refinement.novelty import rouge_l
 
 NAME = "made"
 N_STEPS = 10  # calls of the model that an episode may take
@@ -109,7 +110,7 @@ class MadeTasks:
     def _row(self, task: Task) -> Row:
         for one in _records(self._path):
             if one["id"] == task.id:
-                return Row(one["id"], one["question"], one["answer"])
+                return Row(one["id"], one["question"], one["answer"], hidden={"how": one["how"]})
         raise BenchmarkError(f"{self._path} has no task {task.id!r}")
 
 
@@ -138,6 +139,8 @@ def removed(path: Path, source: str) -> tuple[str, ...]:
 
 def _grade(row: Row, answer: str) -> Grade:
     assert row.gold is not None
+    if row.hidden["how"] == BACK_TRANSLATED:  # a whole text, which nobody says word by word
+        return partly_right(rouge_l(words_of(answer), words_of(row.gold)))
     return right_or_wrong(alike(answer, row.gold))
 
 

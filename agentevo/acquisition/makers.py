@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentevo.acquisition import making
@@ -41,8 +41,11 @@ Maker = Callable[[Order], Making]
 
 def self_instruct(order: Order) -> Making:
     """Return new tasks like the benchmark's; see `making.self_instruct`."""
-    pool = list(dict.fromkeys(task.instruction for task in order.tasks))
-    return making.self_instruct(pool, order.answer, order.rng, n=order.n)
+    by_text = {task.instruction: task.id for task in order.tasks}
+    found = making.self_instruct(list(by_text), order.answer, order.rng, n=order.n)
+    names = {f"pool#{i}": name for i, name in enumerate(by_text.values())}
+    made = [replace(one, source=names[one.source]) for one in found.made]
+    return replace(found, made=tuple(made))
 
 
 def evol_instruct(order: Order) -> Making:

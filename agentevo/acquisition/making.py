@@ -28,6 +28,7 @@ N_REFUSAL = 80  # words; a longer text that says sorry is none
 N_SHORT = 12  # words of an answer that is taken from a document
 NO_GAIN = 0.95  # ROUGE-L above which a rewriting says the same
 BEST_SCORE = 5
+BACK_TRANSLATED = "back-translated"
 
 NEW = (
     "You write tasks for somebody who only reads and writes text. Go on with the numbered list: "
@@ -237,7 +238,7 @@ def back_translated(
     for (name, question, text), reply in zip(pairs, scores, strict=True):
         score = _score(reply)
         if score is not None and score / BEST_SCORE >= least:
-            made.append(Made(question, text, name, "back-translated"))
+            made.append(Made(question, text, name, BACK_TRANSLATED))
         else:
             why = "it has no score" if score is None else f"its score is {score:g}"
             refused.append((question, f"{name}: {why}"))

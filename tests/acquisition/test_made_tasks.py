@@ -142,3 +142,19 @@ def test_a_file_that_is_none_of_ours_is_an_error_that_names_the_line(tmp_path: P
     stranger = Task("boxes/train/1/0", "boxes", "train", "Open a box.", 0, 1)
     with pytest.raises(BenchmarkError, match="boxes/train/1/0"):
         MadeTasks(tmp_path / "none.jsonl").open(stranger)
+
+
+def test_an_answer_to_what_a_text_says_is_right_in_part(tmp_path: Path) -> None:
+    text = "Bees dance to tell the others where flowers stand."
+    path = tmp_path / "made.jsonl"
+    MadeTasks.write(path, [Made("How do bees tell?", text, "b#1", "back-translated")], 1)
+    made = MadeTasks(path)
+    (task,) = made.tasks(1)
+
+    def score(answer: str) -> float:
+        environment = made.open(task)
+        environment.reset()
+        return environment.step(answer).score
+
+    assert score(text) == 1.0
+    assert score("They dance to tell the others.") > score("They sing.")

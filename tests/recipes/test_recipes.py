@@ -51,7 +51,8 @@ def test_what_is_said_of_a_mechanism_is_so(one: Mechanism) -> None:
 @pytest.mark.parametrize(
     ("setting", "known"),
     [
-        ("acquisition.tasks", CHOOSERS), ("acquisition.make", MAKERS), ("refinement.corrector", CORRECTORS),
+        ("acquisition.tasks", CHOOSERS), ("acquisition.make", MAKERS),
+        ("refinement.corrector", CORRECTORS),
         ("refinement.filters", FILTERS), ("refinement.distiller", DISTILLERS),
         ("memory.forgetting", FORGETTING), ("weights.trainer", TRAINERS),
     ],
