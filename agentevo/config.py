@@ -162,7 +162,7 @@ class MemorySettings(Settings):
     capacity: int = Field(1000, ge=1)
     """Active lessons at most; beyond it the weakest are set aside, never a pinned one."""
     forgetting: str = "utility"
-    """Strategy that says how strongly a lesson is kept: `utility` or `retention`."""
+    """Strategy that says how strongly a lesson is kept: `utility`, `retention` or `fifo`."""
 
 
 class WeightSettings(Settings):
@@ -230,6 +230,9 @@ class EvaluationSettings(Settings):
 
     n_gate_per_level: int = Field(3, ge=1)
     """Validation tasks of each level that the gate plays."""
+    fresh_gate: bool = False
+    """Whether each generation's gate plays validation tasks of its own, so that none is worn out by
+    being chosen by again and again. Costs the incumbent's episodes anew."""
     n_test_per_level: int = Field(5, ge=0)
     """Test tasks of each level in the report; 0: no report on the test split."""
     alpha: float = Field(0.05, gt=0, lt=0.5)

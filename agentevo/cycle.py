@@ -255,7 +255,11 @@ async def gate(
     run, config = cycle.run, cycle.run.config
     known = run.ledger.get_verdict(run.id, generation, kind)
     if known is None:
-        tasks = run.tasks(cycle.benchmark, "validation", config.evaluation.n_gate_per_level)
+        n = config.evaluation.n_gate_per_level
+        start = n * (generation - 1) if config.evaluation.fresh_gate else 0
+        tasks = run.tasks(cycle.benchmark, "validation", n, start=start)
+        if not tasks:
+            raise RunError(f"there are no validation tasks left for generation {generation}")
         played = await play_arms(cycle, (old, new), tasks, generation, f"gate of {kind}")
         settings = GateSettings(
             alpha=config.evaluation.alpha, n_verdicts=2 * config.n_generations + n_more
@@ -339,10 +343,11 @@ def promote(run: Run, generation: int, kind: str, arm: Arm) -> Arm:
 def held_out(cycle: Cycle) -> Sieve:
     """Return what is known of the held-out tasks."""
     run, evaluation = cycle.run, cycle.run.config.evaluation
+    n_slices = max(1, run.config.n_generations) if evaluation.fresh_gate else 1
     ids = {
         task.id
         for split, n in (
-            ("validation", evaluation.n_gate_per_level),
+            ("validation", evaluation.n_gate_per_level * n_slices),
             ("test", evaluation.n_test_per_level),
         )
         for task in (run.tasks(cycle.benchmark, split, n) if n else [])

@@ -62,8 +62,9 @@ class Holdings:
         self.ledger.close()
 
     def benchmark(self) -> Benchmark:
-        """Return the run's benchmark."""
-        return load_benchmark(self.config.benchmark, self.config.endpoint)
+        """Return the run's benchmark; where it says `user=self`, the run's model plays the user."""
+        name = self.config.benchmark.replace("user=self", f"user={self.config.backbone}")
+        return load_benchmark(name, self.config.endpoint)
 
     def backbone(self, adapter: str = "") -> Backbone:
         """Return the backbone with an adapter of this run, or plain; each is loaded once."""

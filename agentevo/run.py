@@ -212,9 +212,11 @@ class Run(Holdings):
         self._asked[:] = (0, 0)
         return n_prompt, n_reply
 
-    def tasks(self, benchmark: Benchmark, split: Any, n_per_level: int) -> list[Task]:
-        """Return held-out tasks, the same number of each level."""
-        return benchmark.tasks(split, n_per_level, levels=self.config.levels)
+    def tasks(
+        self, benchmark: Benchmark, split: Any, n_per_level: int, *, start: int = 0
+    ) -> list[Task]:
+        """Return held-out tasks, the same number of each level, from number `start` on."""
+        return benchmark.tasks(split, n_per_level, levels=self.config.levels, start=start)
 
     # --- where it stands ------------------------------------------------------------------
 

@@ -43,7 +43,19 @@ def by_retention(one: Standing) -> float:
     return math.exp(-one.age / (1 + one.n_recalled))
 
 
-STRATEGIES: dict[str, Strength] = {"utility": by_utility, "retention": by_retention}
+def by_turn(one: Standing) -> float:
+    """Keep what came last: first in, first out.
+
+    As MemGPT evicts from its queue (Packer et al. 2023, arXiv 2310.08560).
+    """
+    return 0.0  # among equals the oldest goes
+
+
+STRATEGIES: dict[str, Strength] = {
+    "utility": by_utility,
+    "retention": by_retention,
+    "fifo": by_turn,
+}
 
 
 def forgotten(

@@ -301,3 +301,15 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(tmp_path:
         child.stdout.close()
     run_to_the_end(killed, config)
     assert outcome(killed) == outcome(one_go)
+
+
+def test_each_generation_may_have_validation_tasks_of_its_own(tmp_path: Path) -> None:
+    config = settings()
+    evaluation = config.evaluation.model_copy(update={"fresh_gate": True, "n_gate_per_level": 4})
+    run_to_the_end(tmp_path / "fresh", config.model_copy(update={"evaluation": evaluation}))
+    with Run.open(tmp_path / "fresh") as run:
+        played = list(run.ledger.summaries(run.id, purpose="gate"))
+        judged = {one.generation for one in run.ledger.verdicts(run.id)}
+    by_generation = {g: {one.task_id for one in played if one.key.generation == g} for g in judged}
+    assert all(len(tasks) == 8 for tasks in by_generation.values())
+    assert len(set.union(*by_generation.values())) == 8 * len(judged), "no task is used twice"

@@ -68,6 +68,12 @@ MECHANISMS: tuple[Mechanism, ...] = (
          "agentevo.cycle:sample"),
     ),
     *_rows(
+        "solutions: self-play",
+        ("benchmark", "tau2", "customer and agent, each with what only it knows",
+         "Self-Talk, Ulmer et al. 2024, arXiv 2401.05033; tau2-bench, Barres et al. 2025, "
+         "arXiv 2506.07982", "agentevo.benchmarks.tau2.customer:Customer"),
+    ),
+    *_rows(
         "solutions: grounded",
         ("memory.enabled", "true", "lessons that fit the task stand in the prompt",
          "ExpeL, Zhao et al. 2023, arXiv 2308.10144", _S + "recollection:SnapshotRecaller"),
@@ -109,6 +115,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
          _R + "filters:near_duplicate"),
         ("refinement.filters", "held_out", "nothing that is like a held-out task", "",
          _R + "filters:held_out"),
+        ("refinement.filters", "safe", "nothing in which the world spoke to the model", "",
+         _R + "filters:safe"),
     ),
     *_rows(
         "correcting: critique-based",
@@ -177,6 +185,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
         ("memory.forgetting", "retention", "forget: by the curve that every recall slows",
          "MemoryBank, Zhong et al. 2023, arXiv 2305.10250",
          "agentevo.memory.forgetting:by_retention"),
+        ("memory.forgetting", "fifo", "forget: first in, first out",
+         "MemGPT, Packer et al. 2023, arXiv 2310.08560", "agentevo.memory.forgetting:by_turn"),
         ("weights.lessons", "strip", "what trained weights know leaves the prompt",
          "Snell et al. 2022, arXiv 2209.15189", _U + "consolidation:internalise"),
     ),
@@ -189,6 +199,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
         "evaluation: quantitative",
         ("evaluation.n_gate_per_level", ">0", "held-out tasks, paired, with an exact test", "",
          "agentevo.evaluation.gate:judge"),
+        ("evaluation.fresh_gate", "true", "validation tasks of each generation's own",
+         "", "agentevo.cycle:gate"),
         ("evaluation.n_test_per_level", ">0", "a test split that nothing is chosen by", "",
          "agentevo.evaluation.evaluate:evaluate"),
     ),

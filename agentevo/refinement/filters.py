@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentevo.experience import Trajectory
+from agentevo.memory import scan
 from agentevo.refinement.censor import topic_aware
 from agentevo.refinement.sieve import Filter, Sieve
 from agentevo.strategies import configured
@@ -51,11 +52,24 @@ def held_out(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajector
     ]
 
 
+def safe(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajectory]:
+    """Keep episodes in which nothing that the world or a tool said speaks to the model.
+
+    What was read there may have steered it; see `agentevo.memory.scan`.
+    """
+    return [
+        one
+        for one in trajectories
+        if not any(scan(step.observation) for step in one.steps) and not scan(one.first_observation)
+    ]
+
+
 STRATEGIES: dict[str, Filter] = {
     "success": success,
     "gained": gained,
     "near_duplicate": near_duplicate,
     "held_out": held_out,
+    "safe": safe,
     "topic-aware": topic_aware,
 }
 

@@ -47,6 +47,11 @@ def test_among_equals_the_oldest_goes(lesson: MakeLesson) -> None:
     assert forgotten(some, 2, FORGETTING["utility"]) == (some[0],)
 
 
+def test_first_in_is_first_out_whatever_it_is_worth(lesson: MakeLesson) -> None:
+    some = [standing(lesson(f"case {i}", f"do {i}"), 0.9 - i / 10, n=5) for i in range(3)]
+    assert forgotten(some, 2, FORGETTING["fifo"]) == (some[0],)
+
+
 def test_every_recall_slows_forgetting(lesson: MakeLesson) -> None:
     retention = FORGETTING["retention"]
     one = lesson("a", "b")
