@@ -180,6 +180,9 @@ class WeightSettings(Settings):
     lr: float = Field(1e-3, gt=0)
     n_epochs: float = Field(3, gt=0)
     tokens_per_step: int = Field(2048, ge=256)
+    verifier: bool = False
+    """Whether the last of several trainers, as in `sft+dpo`, makes a verifier: the one before it
+    acts, and the last tells which of its candidates is handed in (`evaluation.choose`)."""
     replay_share: float = Field(0.3, ge=0, lt=1)
     """Share of the training traces that come from earlier generations."""
     max_traces: int = Field(120, ge=1)
@@ -239,6 +242,11 @@ class EvaluationSettings(Settings):
     """Rate of false promotions that is allowed, one-sided."""
     n_attempts: int = Field(1, ge=1)
     """Attempts at a held-out task, at most; the last one counts, and the tokens of all."""
+    n_candidates: int = Field(1, ge=1)
+    """Episodes of each held-out task, sampled, of which one is handed in; all of them cost."""
+    choose: Literal["vote", "verifier"] = "vote"
+    """Which candidate is handed in. `vote`: the first that does at last what most do; `verifier`:
+    the one that the weights of `weights.verifier` prefer; without such, the first."""
     arms: tuple[Literal["plain", "memory", "weights", "both"], ...] = (
         "plain",
         "memory",

@@ -99,8 +99,9 @@ class Phase:
         for attempts in tasks:
             for trajectory in reversed(attempts):  # the first attempt marks the task as done
                 run.ledger.add_episode(run.id, trajectory)
-                self._tokens[0] += trajectory.n_prompt_tokens
-                self._tokens[1] += trajectory.n_reply_tokens
+                if not trajectory.copy_of:
+                    self._tokens[0] += trajectory.n_prompt_tokens
+                    self._tokens[1] += trajectory.n_reply_tokens
                 self._n_done += trajectory.attempt == 0
                 self._cycle.tell(
                     News(
@@ -303,7 +304,9 @@ async def play_arms(
         known = run.ledger.finished(run.id, purpose=purpose, arm=arm.name)
         n_done += len({key.task_id for key in known} & ids)
     await prepare(cycle, tasks)
-    phase = Phase(cycle, generation, name, len(set(arms)) * len(ids), n_done)
+    n_each = run.config.evaluation.n_candidates
+    n_all = len(set(arms)) * len(ids) * (n_each + 1 if n_each > 1 else 1)
+    phase = Phase(cycle, generation, name, n_all, n_done)
     found: dict[Arm, list[Trajectory]] = {}
     for adapter in dict.fromkeys(arm.adapter for arm in arms):
         alike = [arm for arm in dict.fromkeys(arms) if arm.adapter == adapter]
@@ -313,6 +316,7 @@ async def play_arms(
                     run.ledger, run.id, arm, run.player(arm), cycle.benchmark, tasks,
                     purpose=purpose, generation=generation,
                     n_at_once=run.config.agent.n_at_once, record=phase.record,
+                    candidates=run.candidates(arm),
                 )
             )
             for arm in alike

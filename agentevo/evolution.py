@@ -191,9 +191,12 @@ async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
                 run.id, generation, one.adapter, parents=one.parents,
                 path=str(folder.relative_to(run.folder)), data_hash=one.card.hash,
             )  # fmt: skip
-    last = next((one for one in reversed(made) if one.adapter), made[-1])
+    acting = made[:-1] if settings.verifier and len(made) > 1 else made
+    last = next((one for one in reversed(acting) if one.adapter), made[-1])
     payload = asdict(last.card) | last.figures
     payload |= {"adapter": last.adapter, "traces": list(last.traces)}
+    if settings.verifier and made[-1] is not last:
+        payload["verifier"] = made[-1].adapter
     payload["data_hash"] = last.card.hash
     n_trained = sum(one.figures.get("n_tokens", 0) for one in made)
     payload["n_tokens_trained"] = round(n_trained) * settings.n_averaged

@@ -159,6 +159,8 @@ class Trajectory:
     """Name of the adapter that acted; empty: the plain backbone."""
     error: str = ""
     seconds: float = 0.0
+    copy_of: str = ""
+    """Id of the candidate that was handed in as this one, which cost nothing more; empty: none."""
     n_note_tokens: tuple[int, int] = (0, 0)
     """Prompt and reply tokens beside those of its steps: of the notes for the next attempt, and,
     where it stands for several attempts, of those before it."""

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +19,7 @@ from agentevo.agent.recollection import Remembering, SnapshotRecaller
 from agentevo.agent.rollout import Player
 from agentevo.backbones.speaker import load_benchmark
 from agentevo.config import AgentSettings, ConfigError, RunConfig, make
+from agentevo.evaluation.candidates import Candidates, Choose, by_vote, by_worth
 from agentevo.evaluation.evaluate import Arm
 from agentevo.folders import RunError, folder_of, user
 from agentevo.holdings import Holdings
@@ -28,6 +30,7 @@ from agentevo.updating.consolidation import bring_back, known_by
 
 if TYPE_CHECKING:
     from agentevo.benchmarks import Benchmark, Task
+    from agentevo.experience import Trajectory
     from agentevo.memory import Memory, Snapshot
 
 
@@ -211,6 +214,32 @@ class Run(Holdings):
         n_prompt, n_reply = self._asked
         self._asked[:] = (0, 0)
         return n_prompt, n_reply
+
+    def candidates(self, arm: Arm) -> Candidates | None:
+        """Return how many episodes of a held-out task an arm plays, and which it hands in."""
+        settings = self.config.evaluation
+        if settings.n_candidates == 1:
+            return None
+        choose: Choose = by_vote
+        if settings.choose == "verifier":
+            choose = partial(self._verified, arm.adapter)
+        return Candidates(settings.n_candidates, self.config.acquisition.temperature, choose)
+
+    def _verified(self, adapter: str, tasks: Sequence[Sequence[Trajectory]]) -> list[int]:
+        """Return the candidate of each task that the verifier of an adapter prefers."""
+        from agentevo.updating.verifier import worth
+
+        made = [one.payload for one in self.ledger.updates(self.id, kind="weights")]
+        verifier = next((str(one["verifier"]) for one in made if one["adapter"] == adapter
+                         and one.get("verifier")), "")  # fmt: skip
+        plain = self.backbone()
+        if not verifier or plain.weights is None:
+            return [0] * len(tasks)
+        found = worth(
+            [one for some in tasks for one in some], plain.weights, self.adapter_folder(verifier),
+            self.adapter_folder(adapter), window=plain.window, count=plain.count_tokens,
+        )  # fmt: skip
+        return by_worth(tasks, found)
 
     def tasks(
         self, benchmark: Benchmark, split: Any, n_per_level: int, *, start: int = 0

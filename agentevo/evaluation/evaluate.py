@@ -6,12 +6,14 @@ generation asks.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.benchmarks import Benchmark, Task
 from agentevo.evaluation.attempts import whole
+from agentevo.evaluation.candidates import Candidates, handed_in
 from agentevo.experience import Purpose, Trajectory
 from agentevo.ledger import Ledger
 
@@ -55,6 +57,7 @@ async def evaluate(
     n_at_once: int,
     record: Record,
     seed: int = 0,
+    candidates: Candidates | None = None,
 ) -> list[Trajectory]:
     """Play the tasks that this arm has not played yet; return its episode on each of them.
 
@@ -72,6 +75,8 @@ async def evaluate(
         n_at_once: episodes side by side.
         record: takes each new episode.
         seed: of the sampling, where the temperature is above 0.
+        candidates: how many episodes of each task are sampled, and which is handed in; None: one
+            is played, as the player is.
     """
     name = arm.name if seed == 0 else f"{arm.name}#{seed}"
     ids = {task.id for task in tasks}
@@ -83,12 +88,32 @@ async def evaluate(
     done = {task: whole(some) for task, some in tried.items() if _is_done(some)}
     occasion = Occasion(generation, purpose, name, seed)
     missing = [task for task in tasks if task.id not in done]
+    if candidates is not None and missing:
+        sampler = replace(player, temperature=candidates.temperature)
+        played = [
+            await evaluate(
+                ledger, run, arm, sampler, benchmark, missing, purpose=purpose,
+                generation=generation, n_at_once=n_at_once, record=record, seed=number,
+            )
+            for number in range(1, candidates.n + 1)
+        ]  # fmt: skip
+        by_task = list(zip(*played, strict=True))
+        for some, which in zip(by_task, await _chosen(candidates, by_task), strict=True):
+            own = next(task for task in missing if task.id == some[0].task_id)
+            one = handed_in(some, which, name=occasion.episode_id(own), arm=name)
+            record([one])
+            done[own.id] = one
+        missing = []
     new: dict[str, Trajectory] = {}
     async for attempts in play_all(player, benchmark, missing, occasion, n_at_once=n_at_once):
         record(attempts)
         new |= {attempts[0].task_id: whole(attempts)}
     done |= new
     return [done[task.id] for task in tasks]
+
+
+async def _chosen(candidates: Candidates, tasks: Sequence[Sequence[Trajectory]]) -> list[int]:
+    return await asyncio.to_thread(candidates.choose, tasks)
 
 
 def _is_done(attempts: Sequence[Trajectory]) -> bool:

@@ -42,7 +42,9 @@ def spending(run: Run, generation: int | None = None) -> Spending:
     played = sum(
         one.n_prompt_tokens + one.n_reply_tokens
         for one in run.ledger.summaries(run.id)
-        if one.key.purpose in PLAYED and counts(one.key.generation)
+        if one.key.purpose in PLAYED
+        and counts(one.key.generation)
+        and not (one.key.purpose == "gate" and "#" in one.key.arm)  # in what was handed in
     )
     asked = sum(
         one.n_prompt_tokens + one.n_reply_tokens

@@ -119,6 +119,14 @@ MECHANISMS: tuple[Mechanism, ...] = (
          _R + "filters:safe"),
     ),
     *_rows(
+        "filtering: metric-free",
+        ("evaluation.choose", "vote", "of several candidates, what most do at last",
+         "Self-Consistency, Wang et al. 2022, arXiv 2203.11171",
+         "agentevo.evaluation.candidates:by_vote"),
+        ("evaluation.choose", "verifier", "of several candidates, what a trained verifier prefers",
+         "V-STaR, Hosseini et al. 2024, arXiv 2402.06457", _U + "verifier:worth"),
+    ),
+    *_rows(
         "correcting: critique-based",
         ("refinement.corrector", "reflect", "notes on a failure, for the next try",
          "Reflexion, Shinn et al. 2023, arXiv 2303.11366", _R + "correctors:Reflect"),

@@ -111,6 +111,8 @@ def _counts(one: Mechanism, settings: Mapping[str, Any]) -> bool:
         return n > 1 and one.is_on(settings)
     if one.setting == "refinement.filters":
         return trains and one.is_on(settings)
+    if one.setting == "evaluation.choose":
+        return settings["evaluation.n_candidates"] > 1 and one.is_on(settings)
     if one.setting == "weights.lessons":
         return trains and remembers and one.is_on(settings)
     if one.setting.startswith("weights."):

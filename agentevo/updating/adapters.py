@@ -12,8 +12,8 @@ from typing import Any
 from agentevo.backbones.adapter import CARD, card_of, check_base
 from agentevo.config import ConfigError
 from agentevo.files import fingerprint_of
+from agentevo.updating.likelihood import loss_of
 from agentevo.updating.traces import TrainingSet
-from agentevo.updating.training import loss_of
 
 
 @dataclass(frozen=True)

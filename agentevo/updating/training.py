@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from agentevo.backbones.adapter import CARD
 from agentevo.config import ConfigError, WeightSettings
 from agentevo.files import fingerprint_of
-from agentevo.updating.encoding import split, units_of
-from agentevo.updating.packing import IGNORED, Row, as_batch, collate, pack
+from agentevo.updating.encoding import split
+from agentevo.updating.packing import Row, collate, pack
 from agentevo.updating.traces import TrainingSet
 
 if TYPE_CHECKING:
@@ -150,41 +150,6 @@ def train(
         logger.warning(note)
         progress(Pace(0, 0, 0.0, 0.0, 0.0, note))
     return figures
-
-
-def loss_of(weights: Path, folder: Path | None, data: TrainingSet, *, window: int) -> float:
-    """Return the mean loss of a model's replies, a token.
-
-    Args:
-        weights: of the plain model.
-        folder: of an adapter; None: plain.
-        data: what it should say.
-        window: tokens of a dialogue.
-    """
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    is_lora = folder is not None and (folder / "adapter_config.json").is_file()
-    source = weights if folder is None or is_lora else folder
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        source, dtype=torch.float32, local_files_only=True
-    )
-    if is_lora:
-        model = PeftModel.from_pretrained(model, folder)
-    model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
-    total, n = 0.0, 0
-    for (row,) in pack(units_of(data.examples, tokenizer), window):
-        batch = {name: one.to(model.device) for name, one in as_batch(asdict(row)).items()}
-        places = (batch["labels"][0, 1:] != IGNORED).nonzero()[:, 0]
-        read = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
-        with torch.inference_mode():
-            logits = model(**read, use_cache=False, logits_to_keep=places).logits[0].float()
-        labels = batch["labels"][0][places + 1]
-        total += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
-        n += len(places)
-    return total / max(1, n)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

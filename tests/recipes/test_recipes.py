@@ -21,7 +21,7 @@ from agentevo.updating.in_weights import STRATEGIES as TRAINERS
 
 SURVEY = (
     "react", "reflexion", "self-refine", "critic", "expel", "tran", "memorybank", "ice",
-    "ace", "awm", "star", "rft", "rest-em", "eto", "a3t",
+    "ace", "awm", "star", "rft", "rest-em", "v-star", "eto", "a3t",
     "spin", "rlcd", "ssr", "elastic-reset",
     "soups", "dpse", "default",
 )  # fmt: skip

@@ -17,6 +17,7 @@ from agentevo.backbones.seed.samples import episode_samples
 from agentevo.backbones.seed.weights_file import checked_folder
 from agentevo.config import WeightSettings
 from agentevo.updating.in_weights import tune
+from agentevo.updating.likelihood import loss_of
 from agentevo.updating.merging import (
     by_layer,
     difference,
@@ -26,7 +27,7 @@ from agentevo.updating.merging import (
     save,
 )
 from agentevo.updating.traces import Call, Card, Example, TrainingSet, hash_of
-from agentevo.updating.training import Job, Pace, loss_of
+from agentevo.updating.training import Job, Pace
 
 WINDOW = 1250
 THINGS = ["lamp", "kettle", "drum", "chair", "basket", "ladder"]
@@ -76,9 +77,9 @@ def lessons(trainer: str, *more: Example) -> TrainingSet:
     return TrainingSet(tuple(examples), card)
 
 
-OLD = TrainingSet(tuple(Example((one,)) for one in calls(16, 1)), Card())
+OLD = TrainingSet(tuple(Example((one,)) for one in calls(8, 1)), Card())
 REPLAYED = [Example((one,), group=f"old {i}", is_imitated=True)
-            for i, one in enumerate(calls(8, 2))]  # fmt: skip
+            for i, one in enumerate(calls(6, 2))]  # fmt: skip
 
 
 def ignore(pace: Pace) -> None:
