@@ -172,7 +172,7 @@ class Agent:
         from agentevo.agent.equipment import rules_of
         from agentevo.agent.rollout import Player
         from agentevo.backbones import load
-        from agentevo.run import limits_of
+        from agentevo.playing import limits_of
 
         config = self._config()
         if self._plain is None:
