@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentevo.acquisition.demand import Demand
+from agentevo.acquisition.made_tasks import NAME as MADE
 from agentevo.acquisition.made_tasks import MadeTasks
 from agentevo.acquisition.makers import Beside, Order, maker
 from agentevo.acquisition.tasks import chooser
@@ -151,7 +152,7 @@ def chosen_tasks(cycle: Cycle, generation: int) -> list[Task]:
     """
     run, config = cycle.run, cycle.run.config
     played = run.ledger.summaries(run.id, purpose="acquisition")
-    earlier = [one for one in played if one.key.generation < generation]
+    earlier = [one for one in played if one.key.generation < generation and one.benchmark != MADE]
     demand = Demand(
         cycle.benchmark, config.acquisition.n_tasks_per_level, generation,
         tuple(config.levels or cycle.benchmark.levels), config.seed,

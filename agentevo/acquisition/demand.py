@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from agentevo.ledger import EpisodeSummary
 
+FAR = 20
+"""Times as many tasks as were played, among which one that was played is looked for."""
+
 Embed = Callable[[Sequence[str]], "np.ndarray"]
 """Turns texts into vectors of length 1, shape (n, dimension)."""
 
@@ -68,13 +71,14 @@ class Demand:
         return {level: share + (i < rest) for i, level in enumerate(self.levels)}
 
     def again(self, ids: Sequence[str]) -> list[Task]:
-        """Return tasks that were played, by their ids, in that order."""
+        """Return tasks that were played, by their ids, in that order; unknown ids give none."""
         wanted, found = set(ids), dict[str, Task]()
-        start, size = 0, max(16, self.n_per_level)
-        while wanted - found.keys():
+        size = max(16, self.n_per_level)
+        for start in range(0, FAR * (size + len(self.history)), size):
+            if not wanted - found.keys():
+                break
             some = self.benchmark.tasks("train", size, levels=self.levels, start=start)
             if not some:
                 break
             found |= {task.id: task for task in some if task.id in wanted}
-            start += size
         return [found[name] for name in ids if name in found]

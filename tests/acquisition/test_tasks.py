@@ -75,6 +75,14 @@ def test_what_was_never_solved_comes_again_and_the_rest_is_fresh() -> None:
     assert not {one.task_id for one in history} & set(tasks[2:])
 
 
+def test_a_task_that_the_benchmark_does_not_have_is_looked_for_in_vain_and_not_for_ever() -> None:
+    history = [*played("made/train/1/0", 0), *played("boxes/train/2/5", 0)]
+    tasks = [task.id for task in chooser("unsolved")(demand(2, history))]
+    assert tasks[0] == "boxes/train/2/5"
+    assert "made/train/1/0" not in tasks
+    assert len(tasks) == 6
+
+
 def test_tasks_whose_episodes_disagree_come_again_the_most_doubtful_first() -> None:
     history = [
         *played("boxes/train/1/0", 0, 0.2), *played("boxes/train/1/1", 0, 1),
