@@ -215,6 +215,8 @@ def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
                         f"weights.trainer={config.weights.trainer} compares episodes at the same "
                         "task: set acquisition.n_samples to 2 or more"
                     )
+    if config.weights.soup == "greedy" and not config.weights.validation_share:
+        raise ConfigError("weights.soup=greedy measures on tasks: set weights.validation_share")
     if config.weights.reset_every and not config.weights.ema:
         raise ConfigError("weights.reset_every wants a running mean: set weights.ema, such as 0.95")
 

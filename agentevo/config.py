@@ -215,6 +215,9 @@ class WeightSettings(Settings):
     the next one goes on from these episodes: what `grpo` lives on."""
     n_averaged: int = Field(1, ge=1)
     """Trainings, each with another seed, whose weights are averaged."""
+    soup: Literal["mean", "greedy"] = "mean"
+    """Which of them: all, or, the best first, each that makes the average no worse on the tasks of
+    `validation_share`."""
     keep_share: float = Field(1.0, gt=0, le=1)
     """How far to go from the plain weights to the trained ones."""
     validation_share: float = Field(0.0, ge=0, lt=1)

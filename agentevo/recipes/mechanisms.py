@@ -173,8 +173,9 @@ MECHANISMS: tuple[Mechanism, ...] = (
         ("weights.mode", "lora", "low-rank adapters, the plain weights untouched",
          "LoRA, Hu et al. 2021, arXiv 2106.09685", _U + "tuner:Tuner"),
         ("weights.n_averaged", ">1", "the mean of several trainings",
-         "Model Soups, Wortsman et al. 2022, arXiv 2203.05482; WARM, Ramé et al. 2024, "
-         "arXiv 2401.12187", _U + "in_weights:tune"),
+         "WARM, Ramé et al. 2024, arXiv 2401.12187", _U + "in_weights:tune"),
+        ("weights.soup", "greedy", "of several trainings those that make the mean no worse",
+         "Model Soups, Wortsman et al. 2022, arXiv 2203.05482", _U + "merging:greedy_soup"),
     ),
     *_rows(
         "in context: external memory",

@@ -20,13 +20,18 @@ def split(
         tokenizer: of the model.
         share: of the tasks that are measured on; each is on one side or the other, whole.
     """
-    groups = sorted({one.group for one in examples if not one.is_imitated})
-    ranked = sorted(groups, key=lambda name: hashlib.sha256(name.encode()).digest())
-    measured = set(ranked[: int(len(groups) * share)])
+    measured = measured_groups(examples, share)
     sides: tuple[list[Example], list[Example]] = ([], [])
     for one in examples:
         sides[one.group in measured].append(one)
     return units_of(sides[0], tokenizer), units_of(sides[1], tokenizer)
+
+
+def measured_groups(examples: Sequence[Example], share: float) -> set[str]:
+    """Return the groups that are only measured on: a share of them, the same ones every time."""
+    groups = sorted({one.group for one in examples if not one.is_imitated})
+    ranked = sorted(groups, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return set(ranked[: int(len(groups) * share)])
 
 
 def units_of(examples: Sequence[Example], tokenizer: Any) -> list[list[Encoded]]:

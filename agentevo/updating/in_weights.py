@@ -192,11 +192,21 @@ def tune(name: str, job: Job, progress: TrainProgress) -> dict[str, float]:
 
 def _average(job: Job, outs: Sequence[Job]) -> None:
     """Make one adapter of several trainings, or of a part of the way."""
-    from agentevo.updating.merging import difference, merged, save
+    from agentevo.updating.adapters import soup_loss
+    from agentevo.updating.encoding import measured_groups
+    from agentevo.updating.merging import difference, greedy_soup, merged, save
 
-    some = [difference(one.out, job.weights) for one in outs]
+    folders = [one.out for one in outs]
+    if job.settings.soup == "greedy":
+        measured = measured_groups(job.data.examples, job.settings.validation_share)
+        held_out = tuple(
+            one for one in job.data.examples if one.group in measured and one.side >= 0
+        )
+        loss = soup_loss(job.weights, TrainingSet(held_out, Card()), job.window, job.out.parent)
+        folders = greedy_soup(folders, loss)
+    some = [difference(one, job.weights) for one in folders]
     share = job.settings.keep_share / len(some)
     made = merged(some, [share] * len(some))
-    save(made, outs[0].out, job.weights, job.out)
+    save(made, folders[0], job.weights, job.out)
     for one in outs:
         shutil.rmtree(one.out)

@@ -17,8 +17,9 @@ from agentevo.backbones.adapter import CARD
 from agentevo.config import ConfigError, WeightSettings
 from agentevo.updating import objectives
 from agentevo.updating.data import imitated
-from agentevo.updating.encoding import encoded
+from agentevo.updating.encoding import encoded, measured_groups
 from agentevo.updating.in_weights import trainers, tune
+from agentevo.updating.likelihood import loss_of
 from agentevo.updating.merging import difference
 from agentevo.updating.traces import Call, Example
 from agentevo.updating.training import Job, Pace, TrainingError
@@ -367,3 +368,20 @@ def test_a_trainer_of_ones_own_says_what_is_learned_from_and_what_is_minimised(
     assert gain(job, data.examples[0].calls[0]) < 0
     with pytest.raises(ConfigError, match="did you mean 'sft'"):
         trainers("sftt")
+
+
+def test_a_greedy_soup_of_trainings_is_no_worse_than_any_of_them_on_what_none_learned(
+    jobs: Jobs,
+) -> None:
+    data = set_of(*(example(i) for i in range(12)))
+    keeps: dict[str, Any] = {"validation_share": 0.25, "mode": "lora", "rank": 2}
+    soup = jobs(data, "soup", n_averaged=2, soup="greedy", **keeps)
+    tune("sft", soup, ignore)
+    alone = [replace(jobs(data, f"alone{seed}", **keeps), seed=seed) for seed in (0, 1)]
+    for one in alone:
+        tune("sft", one, ignore)
+    measured = measured_groups(data.examples, 0.25)
+    held_out = set_of(*(one for one in data.examples if one.group in measured))
+    assert len(measured) == 3
+    losses = [loss_of(jobs.weights, one.out, held_out, window=64) for one in (soup, *alone)]
+    assert losses[0] <= min(losses[1:]) + 1e-5
