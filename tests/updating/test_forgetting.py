@@ -77,7 +77,7 @@ def lessons(trainer: str, *more: Example) -> TrainingSet:
     return TrainingSet(tuple(examples), card)
 
 
-OLD = TrainingSet(tuple(Example((one,)) for one in calls(8, 1)), Card())
+OLD = TrainingSet(tuple(Example((one,)) for one in calls(8, 5)), Card())
 REPLAYED = [Example((one,), group=f"old {i}", is_imitated=True)
             for i, one in enumerate(calls(6, 2))]  # fmt: skip
 
