@@ -106,7 +106,9 @@ class RefinementSettings(Settings):
 
     filters: tuple[str, ...] = ("gained", "near_duplicate", "held_out")
     """Strategies that traces for training pass in this order. `gained` takes successes, and of
-    lost episodes what led to their last reward; `success` takes successes alone."""
+    lost episodes what led to their last reward; `success` takes successes alone. There are also
+    `threshold:0.5`, `cap:10` a task, `distinct` ways, `concise:50` steps, `well-formed`,
+    `novel:0.7`, `safe`, `topic-aware`, and, by agreement alone, `vote:0.5` and `entropy:0.5`."""
     corrector: str = "reflect"
     """Strategy that says what another attempt at a task is told. After failures: `reflect` (what
     the model notes), `error` (the environment's last words), `hint` (the solution, of training

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agentevo.experience import Trajectory
+from agentevo.refinement.agreement import answer_of
 
 Choose = Callable[[Sequence[Sequence[Trajectory]]], list[int]]
 """Returns, for the candidates of each task, which one is handed in."""
@@ -31,7 +32,7 @@ def by_vote(tasks: Sequence[Sequence[Trajectory]]) -> list[int]:
     """
     chosen = []
     for some in tasks:
-        answers = [_answer(one) for one in some]
+        answers = [answer_of(one) for one in some]
         counts = Counter(one for one in answers if one)
         most = max(counts, key=lambda one: (counts[one], -answers.index(one)), default="")
         chosen.append(answers.index(most) if most else 0)
@@ -76,8 +77,3 @@ def handed_in(some: Sequence[Trajectory], which: int, *, name: str, arm: str) ->
             reply + sum(one.n_reply_tokens for one in others),
         ),
     )
-
-
-def _answer(one: Trajectory) -> str:
-    last = next((step.action for step in reversed(one.steps) if step.action), "")
-    return " ".join((last or "").casefold().split()).rstrip(".!")

@@ -5,12 +5,15 @@ A filter takes trajectories and a `Sieve`, and returns those that it lets pass, 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 from agentevo.experience import Trajectory
 from agentevo.memory import scan
+from agentevo.refinement.agreement import entropy, vote
 from agentevo.refinement.censor import topic_aware
+from agentevo.refinement.novelty import rouge_l
 from agentevo.refinement.sieve import Filter, Sieve
 from agentevo.strategies import configured
 
@@ -64,12 +67,91 @@ def safe(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajectory]:
     ]
 
 
+def threshold(
+    trajectories: Sequence[Trajectory], sieve: Sieve, least: float = 0.5
+) -> list[Trajectory]:
+    """Keep what scored at least so much, 0..1."""
+    return [one for one in trajectories if one.score >= least]
+
+
+def cap(trajectories: Sequence[Trajectory], sieve: Sieve, most: int = 10) -> list[Trajectory]:
+    """Keep so many of each task at most, the best, so that easy ones do not drown the others.
+
+    ReST-EM, Singh et al. 2023 (arXiv 2312.06585).
+    """
+    by_task: dict[str, list[int]] = defaultdict(list)
+    for i, one in enumerate(trajectories):
+        by_task[one.task_id].append(i)
+
+    def rank(i: int) -> tuple[bool, float, int, int]:
+        one = trajectories[i]
+        return not one.success, -one.score, len(one.steps), i
+
+    kept = {i for some in by_task.values() for i in sorted(some, key=rank)[:most]}
+    return [one for i, one in enumerate(trajectories) if i in kept]
+
+
+def distinct(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajectory]:
+    """Keep the first of those at one task that went the same way.
+
+    Rejection sampling fine-tuning, Yuan et al. 2023 (arXiv 2308.01825), which compares lists of
+    equations; here it is the actions in their order.
+    """
+    seen: set[tuple[str, ...]] = set()
+    kept = []
+    for one in trajectories:
+        way = (one.task_id, *(" ".join((step.action or "").lower().split()) for step in one.steps))
+        if way not in seen:
+            seen.add(way)
+            kept.append(one)
+    return kept
+
+
+def concise(trajectories: Sequence[Trajectory], sieve: Sieve, most: int = 50) -> list[Trajectory]:
+    """Keep what took so many steps at most."""
+    return [one for one in trajectories if len(one.steps) <= most]
+
+
+def well_formed(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajectory]:
+    """Keep episodes whose every reply stated an action."""
+    return [
+        one
+        for one in trajectories
+        if one.ending not in ("malformed", "error")
+        and all(step.action is not None for step in one.steps)
+    ]
+
+
+def novel(trajectories: Sequence[Trajectory], sieve: Sieve, below: float = 0.7) -> list[Trajectory]:
+    """Keep what is said in other words than all that is kept before it: ROUGE-L below a bound.
+
+    The novelty of Self-Instruct, Wang et al. 2022 (arXiv 2212.10560).
+    """
+    kept: list[Trajectory] = []
+    words: list[list[str]] = []
+    for one in trajectories:
+        actions = " ".join(step.action or "" for step in one.steps)
+        own = f"{one.instruction} {one.first_observation} {actions}".lower().split()
+        if all(rouge_l(own, other) < below for other in words):
+            kept.append(one)
+            words.append(own)
+    return kept
+
+
 STRATEGIES: dict[str, Filter] = {
     "success": success,
     "gained": gained,
     "near_duplicate": near_duplicate,
     "held_out": held_out,
     "safe": safe,
+    "threshold": threshold,
+    "cap": cap,
+    "distinct": distinct,
+    "concise": concise,
+    "well-formed": well_formed,
+    "novel": novel,
+    "vote": vote,
+    "entropy": entropy,
     "topic-aware": topic_aware,
 }
 

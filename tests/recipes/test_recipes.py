@@ -22,7 +22,7 @@ from agentevo.updating.in_weights import STRATEGIES as TRAINERS
 SURVEY = (
     "react", "reflexion", "self-refine", "critic", "expel", "tran", "memorybank", "ice",
     "ace", "awm", "star", "rft", "rest-em", "v-star", "eto", "a3t",
-    "spin", "rlcd", "ssr", "elastic-reset",
+    "spin", "rlcd", "self-instruct", "evol-instruct", "ssr", "elastic-reset",
     "soups", "dpse", "default",
 )  # fmt: skip
 REFERENCES = (Path(__file__).parents[2] / "REFERENCES.md").read_text()
