@@ -180,6 +180,7 @@ def extend(run: Run, n_generations: int) -> None:
 def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     """Raise ConfigError where a strategy is unknown or runs out, before anything is played."""
     from agentevo.acquisition.demand import Demand
+    from agentevo.acquisition.feedback import source
     from agentevo.acquisition.makers import maker
     from agentevo.acquisition.tasks import FORESEEN, chooser
     from agentevo.memory import FORGETTING
@@ -201,6 +202,8 @@ def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
         configured("refinement.filters", name, filters.STRATEGIES)
     if config.acquisition.make:
         maker(config.acquisition.make)
+    if config.acquisition.feedback != "environment":
+        source(config.acquisition.feedback)
     corrector(config.refinement.corrector)
     distiller(config.refinement.distiller)
     find("memory.forgetting", config.memory.forgetting, FORGETTING)

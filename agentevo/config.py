@@ -94,6 +94,10 @@ class AcquisitionSettings(Settings):
     n_attempts: int = Field(1, ge=1)
     """Attempts at each task, at most; between them `refinement.corrector` is asked."""
     temperature: float = Field(0.5, ge=0)
+    feedback: str = "environment"
+    """Whose word on an episode is learned from: the `environment`, a `judge` that awards points by
+    a rubric, or the model `self` that says whether it was right. On held-out tasks it is the
+    environment's whatever this says."""
     explore_rate: float = Field(0.0, ge=0, lt=1)
     """Share of steps whose action is drawn from outside the policy, and reasoned for afterwards."""
     contrast: bool = False

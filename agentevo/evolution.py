@@ -23,6 +23,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from agentevo import files
+from agentevo.appraisal import appraise, lived_through
 from agentevo.cycle import Cycle, News, Phase, gate, held_out, promote, sample
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.gate import judge_no_worse
@@ -54,8 +55,9 @@ class State(TypedDict):
 
 
 async def acquire(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
-    """Phase 1: play training tasks with the incumbent, sampling."""
+    """Phase 1: play training tasks with the incumbent, sampling, and let them be judged."""
     await sample(runtime.context, state["generation"], state["incumbent"])
+    await appraise(runtime.context, state["generation"])
     return {}
 
 
@@ -66,7 +68,7 @@ async def refine(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     if not run.config.memory.enabled or run.ledger.get_update(run.id, generation, "drafts"):
         return {}
     phase = Phase(cycle, generation, "refinement")
-    episodes = list(run.ledger.episodes(run.id, generation=generation, purpose="acquisition"))
+    episodes = lived_through(run, generation)
     episodes.sort(key=lambda one: one.id)
     backbone = run.backbone(state["incumbent"].adapter)
     settings = run.config.refinement
@@ -79,8 +81,9 @@ async def refine(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     earlier: list[Trajectory] = []
     if mends and generation > 1:
         told = frozenset(name for one in run.memory().lessons for name in one.trajectories)
-        played = run.ledger.episodes(run.id, purpose="acquisition")
-        earlier = pooled([one for one in played if one.generation < generation], episodes, told)
+        earlier = pooled(
+            [one for one in lived_through(run) if one.generation < generation], episodes, told
+        )
     made = await distiller(settings.distiller)(
         Reading([*episodes, *earlier], backbone, settings, run.config.agent.reply_timeout_s, known)
     )
@@ -109,7 +112,7 @@ async def remember(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
         )
         for one in made["drafts"]
     ]  # fmt: skip
-    history = list(run.ledger.episodes(run.id, purpose="acquisition"))
+    history = lived_through(run)
     update, credit = await asyncio.to_thread(
         update_memory,
         run.memory(),
@@ -214,7 +217,7 @@ async def _train(cycle: Cycle, generation: int, incumbent: str, number: int) -> 
     if plain.weights is None:
         raise ValueError(f"{plain.name} cannot be trained here")
     material = Material(
-        episodes=list(run.ledger.episodes(run.id, purpose="acquisition")),
+        episodes=lived_through(run),
         generation=generation, settings=settings, window=plain.window, count=plain.count_tokens,
         seed=run.config.seed + generation, held_out=held_out(cycle),
         filters=run.config.refinement.filters, has_memory=run.config.memory.enabled,

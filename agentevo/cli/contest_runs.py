@@ -10,6 +10,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO
 
 import typer
@@ -77,6 +78,7 @@ def play_all(contest: Contest, *, at_once: int, quiet: bool) -> list[str]:
     failed: list[str] = []
     began = last = time.monotonic()
     n_done = 0
+    before = signal.signal(signal.SIGTERM, _interrupt)  # no run is to be left behind
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
@@ -107,7 +109,13 @@ def play_all(contest: Contest, *, at_once: int, quiet: bool) -> list[str]:
     except BaseException:
         _end(running)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return failed
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _started(contest: Contest, entrant: Entrant) -> _Child:

@@ -99,6 +99,13 @@ MECHANISMS: tuple[Mechanism, ...] = (
          "RLCD, Yang et al. 2023, arXiv 2307.12950", "agentevo.dialogue.prompts:in_manner"),
     ),
     *_rows(
+        "feedback: model",
+        ("acquisition.feedback", "judge", "points by a rubric, without the environment's verdict",
+         "Self-Rewarding, Yuan et al. 2024, arXiv 2401.10020", _T + "feedback:judged"),
+        ("acquisition.feedback", "self", "the model says whether it was right, and how sure it is",
+         "SIRLC, Pang et al. 2023, arXiv 2305.14483", _T + "feedback:self_evaluated"),
+    ),
+    *_rows(
         "feedback: environment",
         ("benchmark", "any", "what the environment says: reward, score, success, errors",
          "", "agentevo.benchmarks:Environment"),

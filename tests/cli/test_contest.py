@@ -132,7 +132,10 @@ def test_what_cannot_be_compared_is_refused_in_a_line(
     assert said in str(result.exception)
 
 
-def test_after_an_interruption_it_goes_on_where_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "TERM"])
+def test_after_an_interruption_it_goes_on_where_it_was(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     env = os.environ | {"AGENTEVO_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "agentevo", "compare"]
     process = subprocess.Popen(
@@ -144,7 +147,7 @@ def test_after_an_interruption_it_goes_on_where_it_was(tmp_path: Path) -> None:
         if first.exists():
             break
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=90)
     assert process.returncode == 130
     assert "--resume i" in said

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agentevo.acquisition.feedback import SOURCES as JUDGES
 from agentevo.acquisition.makers import STRATEGIES as MAKERS
 from agentevo.acquisition.tasks import STRATEGIES as CHOOSERS
 from agentevo.api import settle
@@ -21,8 +22,8 @@ from agentevo.updating.in_weights import STRATEGIES as TRAINERS
 
 SURVEY = (
     "react", "reflexion", "self-refine", "critic", "expel", "tran", "memorybank", "ice",
-    "ace", "awm", "star", "rft", "rest-em", "v-star", "eto", "a3t",
-    "spin", "rlcd", "self-instruct", "evol-instruct", "ssr", "elastic-reset",
+    "reasoningbank", "ace", "awm", "star", "rft", "rest-em", "v-star", "eto", "a3t",
+    "self-rewarding", "spin", "rlcd", "self-instruct", "evol-instruct", "ssr", "elastic-reset",
     "soups", "dpse", "default",
 )  # fmt: skip
 REFERENCES = (Path(__file__).parents[2] / "REFERENCES.md").read_text()
@@ -52,6 +53,7 @@ def test_what_is_said_of_a_mechanism_is_so(one: Mechanism) -> None:
     ("setting", "known"),
     [
         ("acquisition.tasks", CHOOSERS), ("acquisition.make", MAKERS),
+        ("acquisition.feedback", JUDGES),
         ("refinement.corrector", CORRECTORS),
         ("refinement.filters", FILTERS), ("refinement.distiller", DISTILLERS),
         ("memory.forgetting", FORGETTING), ("weights.trainer", TRAINERS),
