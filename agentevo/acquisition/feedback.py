@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from agentevo.dialogue import prompts
+from agentevo.acquisition.judging import READ_ONLY, ask, attempt, points, unreadable
 from agentevo.experience import Trajectory
 from agentevo.refinement.sieve import Answer
 from agentevo.strategies import find
@@ -26,7 +26,8 @@ RUBRIC = (
     "hardly a step was needless",
 )
 RUBRIC_SYSTEM = (
-    "You judge an attempt at a task. Award a point for each of these that is so:\n{}\n"
+    "You judge an attempt at a task. " + READ_ONLY + " Award a point for each of these that is "
+    "so:\n{}\n"
     "Say why in a sentence, and end with a line 'Score: K', K the number of points."
 )
 SELF_SYSTEM = (
@@ -37,12 +38,8 @@ PAIR_SYSTEM = (
     "You are shown two attempts at one task. Say which is better. End with a line 'Better: 1', "
     "'Better: 2' or 'Better: both'."
 )
-N_WORDS = 24  # of each observation that a judge reads
-MAX_CHARACTERS = 6_000  # of an attempt
 N_BINS = 5  # of the calibration
 GOOD = 0.5  # from which score on an episode counts as a success
-
-Source = Literal["judge", "self"]
 
 
 @dataclass(frozen=True)
@@ -84,28 +81,14 @@ class Calibration:
 Judge = Callable[[Sequence[Trajectory], Answer], list[Feedback]]
 
 
-def attempt(one: Trajectory) -> str:
-    """Return an episode as a judge reads it: without reward, score or outcome."""
-    lines = [f"Task: {one.instruction}", prompts.clip(one.first_observation, N_WORDS)]
-    for step in one.steps:
-        lines += [f"> {step.action or '(nothing)'}", prompts.clip(step.observation, N_WORDS)]
-    text = "\n".join(lines)
-    half = MAX_CHARACTERS // 2
-    return text if len(text) <= MAX_CHARACTERS else f"{text[:half]}\n...\n{text[-half:]}"
-
-
 def judged(trajectories: Sequence[Trajectory], answer: Answer) -> list[Feedback]:
     """Let a model award points by a rubric (Self-Rewarding, Yuan et al. 2024, arXiv 2401.10020)."""
     system = RUBRIC_SYSTEM.format("\n".join(f"- {one}" for one in RUBRIC))
     found = []
     for one, said in zip(trajectories, _asked(system, trajectories, answer), strict=True):
-        match = re.search(r"Score:\s*(\d+)\s*(?:/\s*\d+)?\s*$", said, re.IGNORECASE | re.MULTILINE)
-        points = int(match[1]) if match else -1
-        if 0 <= points <= len(RUBRIC):
-            found.append(Feedback(one.id, "judge", points / len(RUBRIC), critique=said))
-        else:
-            why = f"no score of 0 to {len(RUBRIC)} in: {said[:200]!r}"
-            found.append(Feedback(one.id, "judge", None, critique=said, error=why))
+        n, critique, error = points(said, len(RUBRIC))
+        score = None if n is None else n / len(RUBRIC)
+        found.append(Feedback(one.id, "judge", score, critique, error))
     return found
 
 
@@ -119,8 +102,7 @@ def self_evaluated(trajectories: Sequence[Trajectory], answer: Answer) -> list[F
         yes = re.search(r"Fulfilled:\s*(yes|no)\b", said, re.IGNORECASE)
         sure = re.search(r"Sure:\s*(\d{1,3})\b", said, re.IGNORECASE)
         if yes is None or sure is None or int(sure[1]) > 100:
-            why = f"no answer in: {said[:200]!r}"
-            found.append(Feedback(one.id, "self", None, critique=said, error=why))
+            found.append(Feedback(one.id, "self", None, said, unreadable(said)))
             continue
         share = int(sure[1]) / 100
         score = share if yes[1].lower() == "yes" else 1 - share
@@ -136,10 +118,10 @@ def pairwise(first: Trajectory, second: Trajectory, answer: Answer) -> Preferenc
     votes: list[str] = []
     for one, other in ((first, second), (second, first)):
         text = f"Attempt 1\n{attempt(one)}\n\nAttempt 2\n{attempt(other)}"
-        (said,) = answer([_dialogue(PAIR_SYSTEM, text)])
+        (said,) = ask(answer, PAIR_SYSTEM, [text])
         match = re.search(r"Better:\s*(1|2|both)\s*$", said, re.IGNORECASE | re.MULTILINE)
         if match is None:
-            return Preference("tie", False, f"no choice in: {said[:200]!r}")
+            return Preference("tie", False, unreadable(said))
         votes.append(match[1].lower())
     there = {"1": "first", "2": "second", "both": "tie"}[votes[0]]
     back = {"1": "second", "2": "first", "both": "tie"}[votes[1]]
@@ -205,8 +187,4 @@ def source(name: str) -> Judge:
 
 
 def _asked(system: str, trajectories: Sequence[Trajectory], answer: Answer) -> list[str]:
-    return answer([_dialogue(system, attempt(one)) for one in trajectories])
-
-
-def _dialogue(system: str, text: str) -> list[dict[str, str]]:
-    return [{"role": "system", "content": system}, {"role": "user", "content": text}]
+    return ask(answer, system, [attempt(one) for one in trajectories])

@@ -1,7 +1,7 @@
 """What a judge of episodes reads, and how its verdict is read.
 
 No judge is told what the environment said: its word is its own, and can then be compared with
-the environment's. What is made of the verdicts is in `feedback`.
+the environment's.
 """
 
 from __future__ import annotations
@@ -33,22 +33,17 @@ _VERDICT = re.compile(
     re.IGNORECASE,
 )
 _SCORE = re.compile(
-    r"score[\s*_:=]*(-?\d+(?:\.\d+)?)(?:\s*(?:/|out of|of)\s*(\d+))?\W*\Z", re.IGNORECASE
+    r"\bscore[\s*_:=]*(-?\d+(?:\.\d+)?)(?:\s*(?:/|out of|of)\s*(\d+))?\W*\Z", re.IGNORECASE
 )
 
 
-def shown(*episodes: Trajectory) -> str:
-    """Return a task and the transcripts of episodes at it as a judge reads them, within bounds.
+def attempt(one: Trajectory) -> str:
+    """Return a task and the transcript of an episode as a judge reads them, within bounds.
 
-    The environment's verdict is not there: neither how they ended, nor what came of the last
-    command, where most environments say it, nor what they said of the score on the way. Several
-    are named A, B and so on.
+    The environment's verdict is not there: neither how it ended, nor what came of the last
+    command, where most environments say it, nor what they said of the score on the way.
     """
-    parts = [f"Task: {prompts.clip(episodes[0].instruction, N_TASK)}"]
-    for letter, one in zip("ABCDEFGH", episodes, strict=False):
-        name = f"Transcript {letter}" if len(episodes) > 1 else "Transcript"
-        parts.append(f"{name}\n{_transcript(one)}")
-    return "\n\n".join(parts)
+    return f"Task: {prompts.clip(one.instruction, N_TASK)}\n\n{_transcript(one)}"
 
 
 def ask(answer: Answer, system: str, messages: Sequence[str]) -> list[str]:

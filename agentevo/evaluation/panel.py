@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from agentevo.acquisition.judging import READ_ONLY, ask, points, shown
+from agentevo.acquisition.judging import READ_ONLY, ask, attempt, points
 from agentevo.dialogue import prompts
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def debate(trajectory: Trajectory, answer: Answer, *, n_rounds: int = 2) -> Deba
     """
     if n_rounds < 1:
         raise ValueError(f"a debate has at least one round, not {n_rounds}")
-    case = shown(trajectory)
+    case = attempt(trajectory)
     statements: list[Statement] = []
     errors: dict[str, str] = {}
     for round_ in range(1, n_rounds + 1):

@@ -14,12 +14,12 @@ from langchain_core.messages import BaseMessage
 from agentevo.acquisition.feedback import (
     Feedback,
     as_feedback_says,
-    attempt,
     calibration,
     judged,
     pairwise,
     self_evaluated,
 )
+from agentevo.acquisition.judging import attempt
 from agentevo.api import settle
 from agentevo.evolution import evolve
 from agentevo.experience import Step
@@ -94,9 +94,14 @@ def test_episodes_become_what_the_feedback_says_and_silence_leaves_them_out() ->
     assert (one.id, one.success, one.score) == ("a", False, 0.2)
 
 
-def test_an_attempt_that_is_read_has_a_bound() -> None:
-    long = replace(WON, steps=tuple(Step("", "go " * 50, "x " * 50) for _ in range(200)))
-    assert len(attempt(long)) < 6_100
+def test_an_attempt_that_is_read_has_a_bound_and_no_word_of_how_it_came_out() -> None:
+    steps = [Step("", "go " * 90, "x " * 90) for _ in range(200)]
+    last = Step("", "push button", "You have won the game.")
+    read = attempt(replace(WON, steps=(*steps, Step("", "go", "Your score went up."), last)))
+    assert len(read) < 10_000
+    assert "push button" in read
+    assert "won" not in read
+    assert "went up" not in read
 
 
 class Mistaken(ScriptedChat):
