@@ -182,14 +182,20 @@ def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     from agentevo.acquisition.demand import Demand
     from agentevo.acquisition.feedback import source
     from agentevo.acquisition.makers import maker
-    from agentevo.acquisition.tasks import FORESEEN, chooser
+    from agentevo.acquisition.tasks import AUTO, FORESEEN, chooser
+    from agentevo.evaluation.objectives import check
     from agentevo.memory import FORGETTING
     from agentevo.refinement import filters
     from agentevo.refinement.correctors import corrector
     from agentevo.refinement.distillers import distiller
     from agentevo.strategies import configured, find
 
+    if config.objective.policy != "all":
+        check(config.objective.autonomy, "objective")
     name, n = config.acquisition.tasks, config.acquisition.n_tasks_per_level
+    if name == AUTO:
+        check(config.objective.autonomy, "strategy")
+        name = "fresh"
     choose, levels = chooser(name), tuple(config.levels or benchmark.levels)
     foreseen = name.partition(":")[0] in FORESEEN
     for generation in range(1, config.n_generations + 1 if foreseen else 1):

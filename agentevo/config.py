@@ -249,6 +249,8 @@ class EvaluationSettings(Settings):
     """Test tasks of each level in the report; 0: no report on the test split."""
     alpha: float = Field(0.05, gt=0, lt=0.5)
     """Rate of false promotions that is allowed, one-sided."""
+    n_failure_groups: int = Field(8, ge=0)
+    """Groups of failures on the test split that the report names, at most. 0: none."""
     n_attempts: int = Field(1, ge=1)
     """Attempts at a held-out task, at most; the last one counts, and the tokens of all."""
     n_candidates: int = Field(1, ge=1)
@@ -263,6 +265,20 @@ class EvaluationSettings(Settings):
         "both",
     )
     """What plays the test split at the end."""
+
+
+class ObjectiveSettings(Settings):
+    """What is to be learned next, and who may say so."""
+
+    autonomy: Literal["low", "medium", "high"] = "low"
+    """`low`: the user sets the objective and every strategy; `medium`: the framework may choose
+    strategies (`acquisition.tasks=auto`); `high`: the objective, too. Each choice is recorded with
+    its reason."""
+    policy: Literal["all", "weakest"] = "all"
+    """Which levels a generation plays: `all`, or those of the `weakest` ability of the last one, if
+    any stands out of the noise."""
+    stop_on_collapse: bool = False
+    """Whether the evolution ends where diversity falls twice in a row and nothing is gained."""
 
 
 class EndpointSettings(Settings):
@@ -315,6 +331,7 @@ class RunConfig(Settings):
     memory: MemorySettings = MemorySettings()
     weights: WeightSettings = WeightSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
 
 
 BUDGETS: dict[Budget, dict[str, Any]] = {

@@ -15,10 +15,11 @@ from agentevo.acquisition.demand import Demand
 from agentevo.acquisition.made_tasks import NAME as MADE
 from agentevo.acquisition.made_tasks import MadeTasks
 from agentevo.acquisition.makers import Beside, Order, maker
-from agentevo.acquisition.tasks import chooser
+from agentevo.acquisition.tasks import AUTO, chooser, picked
 from agentevo.agent.rollout import ROUND, Occasion, Opens, play_all
 from agentevo.benchmarks import Benchmark, Task
 from agentevo.dialogue import prompts
+from agentevo.evaluation.course import levels_of
 from agentevo.evaluation.evaluate import Arm, evaluate
 from agentevo.evaluation.gate import GateSettings, Outcome, Verdict, judge
 from agentevo.experience import Purpose, Trajectory
@@ -153,13 +154,17 @@ def chosen_tasks(cycle: Cycle, generation: int) -> list[Task]:
     run, config = cycle.run, cycle.run.config
     played = run.ledger.summaries(run.id, purpose="acquisition")
     earlier = [one for one in played if one.key.generation < generation and one.benchmark != MADE]
+    name = config.acquisition.tasks
+    if name == AUTO:
+        name, why = picked(earlier)
+        run.ledger.add_update(run.id, generation, "strategy", {"tasks": name, "reason": why})
     demand = Demand(
         cycle.benchmark, config.acquisition.n_tasks_per_level, generation,
-        tuple(config.levels or cycle.benchmark.levels), config.seed,
+        levels_of(run, generation) or tuple(config.levels or cycle.benchmark.levels), config.seed,
         sorted(earlier, key=lambda one: (one.key.generation, one.trajectory_id)),
         lambda texts: run.embedder().embed(texts),
     )  # fmt: skip
-    tasks = chooser(config.acquisition.tasks)(demand)
+    tasks = chooser(name)(demand)
     if not tasks:
         raise RunError(f"there are no training tasks for generation {generation}")
     return tasks

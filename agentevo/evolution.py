@@ -25,6 +25,7 @@ from langgraph.runtime import Runtime
 from agentevo import files
 from agentevo.appraisal import appraise, lived_through
 from agentevo.cycle import Cycle, News, Phase, gate, held_out, promote, sample
+from agentevo.evaluation.course import is_stopped, set_course
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.gate import judge_no_worse
 from agentevo.evaluation.spending import n_affordable
@@ -323,6 +324,7 @@ def _learned(run: Run, generation: int) -> list[str]:
 def advance(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     """Close the generation and begin the next, with what is in force."""
     run, generation = runtime.context.run, state["generation"]
+    set_course(run, generation, lived_through(run, generation), runtime.context.benchmark.levels)
     incumbent = run.incumbent()  # the memory may have been edited by hand meanwhile
     run.ledger.add_update(run.id, generation, "outcome", incumbent.pair)
     return {"generation": generation + 1, "incumbent": incumbent}
@@ -331,7 +333,8 @@ def advance(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
 def after_advance(state: State, runtime: Runtime[Cycle]) -> Literal["acquire", "__end__"]:
     """Go on until all generations are done, or the budget is."""
     run = runtime.context.run
-    return "acquire" if state["generation"] <= n_affordable(run) else "__end__"
+    goes_on = state["generation"] <= n_affordable(run) and not is_stopped(run)
+    return "acquire" if goes_on else "__end__"
 
 
 def build() -> Any:
@@ -368,7 +371,7 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
         else:  # it goes on with the pair that it was begun with
             incumbent = Arm(begun[0].memory_version, begun[0].adapter)
     state: State = {"generation": generation, "incumbent": incumbent}
-    if state["generation"] <= n_affordable(run):
+    if state["generation"] <= n_affordable(run) and not is_stopped(run):
         n_nodes = 9 * run.config.n_generations + 8
         state = await build().ainvoke(state, context=cycle, config={"recursion_limit": n_nodes})
     return state["incumbent"]

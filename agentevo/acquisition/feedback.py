@@ -1,172 +1,261 @@
-"""Feedback by a model: what an episode is worth, where the environment's word is not to count.
+"""Feedback on episodes: what the environment said of them, or what a model says that judges them.
 
-A judge never sees the environment's verdict, and where it cannot be read, that is told: it is
-never a zero.
+The survey's leaf of feedback (arXiv 2404.14387). A judge that cannot be read has no score, never
+a zero. What judges are shown is in `judging`; several that debate, in `agentevo.evaluation.panel`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
 
-from agentevo.acquisition.judging import READ_ONLY, ask, attempt, points, unreadable
+from agentevo.acquisition.judging import N_OBSERVATION, READ_ONLY, ask, attempt, points, unreadable
+from agentevo.config import ConfigError
+from agentevo.dialogue import prompts
 from agentevo.experience import Trajectory
 from agentevo.refinement.sieve import Answer
-from agentevo.strategies import find
+from agentevo.strategies import configured
 
-RUBRIC = (
-    "what was done has to do with the task",
-    "a good part of the task was done",
-    "all that the task asks for was done",
-    "nothing was done that spoils it",
-    "hardly a step was needless",
-)
-RUBRIC_SYSTEM = (
-    "You judge an attempt at a task. " + READ_ONLY + " Award a point for each of these that is "
-    "so:\n{}\n"
-    "Say why in a sentence, and end with a line 'Score: K', K the number of points."
+GOOD = 0.5  # score from which on an episode counts as a success
+N_BINS = 5  # of judges' scores, to see how far they can be trusted
+_SLACK = 1e-9  # means of fractions are not exact, and must not move to the next bin
+
+JUDGE_SYSTEM = (
+    "You judge how an agent went about a task. " + READ_ONLY + " Award one point for each of "
+    "these that holds:\n{criteria}\nSay of each in a few words whether it holds. End with one "
+    "line, 'Score: K', where K is the number of points, from 0 to {most}."
 )
 SELF_SYSTEM = (
-    "You are shown a task and what you did. Say whether the task is fulfilled, and how sure you "
-    "are. Write two lines:\nFulfilled: yes or no\nSure: a number from 0 to 100"
+    "You look back on how you went about a task. " + READ_ONLY + " Was the task fulfilled? Say "
+    "in a few words why, and end with two lines:\n"
+    "Fulfilled: yes or no\n"
+    "Sure: how likely it is that your yes or no is right, a number from 0 to 100"
 )
 PAIR_SYSTEM = (
-    "You are shown two attempts at one task. Say which is better. End with a line 'Better: 1', "
-    "'Better: 2' or 'Better: both'."
+    "You compare two attempts at one task. " + READ_ONLY + " Neither their order nor their "
+    "length counts. Say in a few words which fulfils the task better, and why. End with one "
+    "line, 'Better: 1', 'Better: 2' or 'Better: both'."
 )
-N_BINS = 5  # of the calibration
-GOOD = 0.5  # from which score on an episode counts as a success
+RUBRIC = (
+    "What was done or answered bears on the task that was set.",
+    "Every part of the task was attended to.",
+    "Each command follows from what was seen or known, and nothing was made up.",
+    "Nothing was repeated without need, and mistakes were noticed and mended.",
+    "In the end the task is fulfilled as it was asked for.",
+)
+"""What a judge awards a point for, each; nothing here is of any one benchmark."""
+
+_FULFILLED = re.compile(
+    r"\bfulfilled[\s*_:=]*(yes|no)\b\W*\bsure[\s*_:=]*(-?\d+(?:\.\d+)?)\W*\Z", re.IGNORECASE
+)
+_BETTER = re.compile(r"\bbetter[\s*_:=]*(1|2|both)\W*\Z", re.IGNORECASE)
+
+Winner = Literal["first", "second", "tie"]
+_WINNERS: dict[tuple[str, ...], Winner] = {
+    ("1", "2"): "first",
+    ("2", "1"): "second",
+    ("both", "both"): "tie",
+}
+"""By what was said in one order, and in the other."""
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """What somebody says of an episode."""
+    """What somebody says of an episode.
+
+    Raises:
+        ValueError: its score is outside 0..1, or there is none and nothing says why.
+    """
 
     trajectory: str
-    """Its id."""
-    source: str
+    """Id of the episode."""
+    source: Literal["environment", "judge", "self", "pairwise", "peer"]
     score: float | None
-    """0..1. None: it could not be read, see `error`."""
+    """0..1; None: there is none, see `error`."""
     critique: str = ""
+    """The words that go with the score; for a judge of several askings, those of the first that
+    could be read."""
     error: str = ""
+    """Why there is no score; beside a score: which askings it does without, and why."""
+
+    def __post_init__(self) -> None:
+        """See that a score is one, and that a missing one is accounted for."""
+        if self.score is None and not self.error:
+            raise ValueError(f"feedback on {self.trajectory} has neither a score nor an error")
+        if self.score is not None and not 0 <= self.score <= 1:
+            raise ValueError(f"feedback on {self.trajectory}: {self.score} is not within 0..1")
 
 
 @dataclass(frozen=True)
 class Preference:
-    """Which of two episodes at a task is the better one."""
+    """Which of two episodes is better."""
 
-    winner: Literal["first", "second", "tie"]
+    winner: Winner
     agreed: bool
-    """Whether both orders gave the same."""
+    """Whether both orders gave the same answer; without that there is a tie."""
     error: str = ""
+    """What could not be read; empty: both replies could."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far a judge agrees with the environment."""
+    """How far a judge's scores agree with the environment's successes."""
 
     n: int
-    """Episodes of which both have a word."""
+    """Scores that could be compared."""
     n_errors: int
+    """Feedback without a score, on episodes that the environment judged."""
     accuracy: float | None
-    """Share of episodes on whose success both agree. None: there are none."""
+    """Share whose side of 0.5 is the environment's, 0..1; None: nothing was compared."""
     calibration_error: float | None
-    """Expected calibration error, 0..1 (Guo et al. 2017, arXiv 1706.04599)."""
+    """Expected calibration error, 0..1, the less the better; None: nothing was compared."""
+    auc: float | None
+    """Chance that a success has a higher score than a failure, ties by half; None: there are only
+    successes, or none."""
 
 
-Judge = Callable[[Sequence[Trajectory], Answer], list[Feedback]]
+Source = Callable[[Sequence[Trajectory], Answer], list[Feedback]]
+"""Returns feedback on each episode, in order."""
 
 
-def judged(trajectories: Sequence[Trajectory], answer: Answer) -> list[Feedback]:
-    """Let a model award points by a rubric (Self-Rewarding, Yuan et al. 2024, arXiv 2401.10020)."""
-    system = RUBRIC_SYSTEM.format("\n".join(f"- {one}" for one in RUBRIC))
+def from_environment(trajectories: Sequence[Trajectory]) -> list[Feedback]:
+    """Return what the environment said: its score, and the last thing that was observed.
+
+    Of an episode that it did not judge, or that broke, there is no score.
+    """
     found = []
-    for one, said in zip(trajectories, _asked(system, trajectories, answer), strict=True):
-        n, critique, error = points(said, len(RUBRIC))
-        score = None if n is None else n / len(RUBRIC)
-        found.append(Feedback(one.id, "judge", score, critique, error))
+    for one in trajectories:
+        said = prompts.clip(one.steps[-1].observation, N_OBSERVATION) if one.steps else ""
+        why = _unjudged(one)
+        found.append(Feedback(one.id, "environment", None if why else one.score, said, why))
     return found
 
 
-def self_evaluated(trajectories: Sequence[Trajectory], answer: Answer) -> list[Feedback]:
-    """Let a model say whether it was right (SIRLC, Pang et al. 2023, arXiv 2305.14483).
+def judged(
+    trajectories: Sequence[Trajectory],
+    answer: Answer,
+    *,
+    rubric: Sequence[str] = RUBRIC,
+    n: int = 1,
+) -> list[Feedback]:
+    """Return what a model says of each episode, a point for each criterion that it fulfils.
 
-    What it is sure of counts more: no, and 80 sure, is 0.2.
+    The additive scoring of Self-Rewarding, Yuan et al. 2024 (arXiv 2401.10020), with criteria of
+    our own.
+
+    Args:
+        trajectories: to be judged.
+        answer: asks the model.
+        rubric: criteria, each a sentence; the score is the share of them that is met.
+        n: how often the model is asked of each; the score is the mean of what could be read.
+
+    Raises:
+        ConfigError: there is no criterion, or the model is not asked at all.
     """
+    if n < 1 or not rubric:
+        raise ConfigError(f"a judge needs a criterion and an asking: {len(rubric)} and {n} given")
+    most = len(rubric)
+    criteria = "\n".join(f"{i}. {text}" for i, text in enumerate(rubric, 1))
+    system = JUDGE_SYSTEM.format(criteria=criteria, most=most)
+    replies = ask(answer, system, [attempt(one) for one in trajectories for _ in range(n)])
+    return [
+        _mean_of(one.id, replies[i * n : (i + 1) * n], most) for i, one in enumerate(trajectories)
+    ]
+
+
+def self_evaluated(trajectories: Sequence[Trajectory], answer: Answer) -> list[Feedback]:
+    """Return how likely the model that acted thinks it that it fulfilled the task.
+
+    SIRLC, Pang et al. 2023 (arXiv 2305.14483), which asks for yes or no alone; here no, and 80
+    sure, is 0.2.
+    """
+    replies = ask(answer, SELF_SYSTEM, [attempt(one) for one in trajectories])
     found = []
-    for one, said in zip(trajectories, _asked(SELF_SYSTEM, trajectories, answer), strict=True):
-        yes = re.search(r"Fulfilled:\s*(yes|no)\b", said, re.IGNORECASE)
-        sure = re.search(r"Sure:\s*(\d{1,3})\b", said, re.IGNORECASE)
-        if yes is None or sure is None or int(sure[1]) > 100:
-            found.append(Feedback(one.id, "self", None, said, unreadable(said)))
+    for one, reply in zip(trajectories, replies, strict=True):
+        match = _FULFILLED.search(reply)
+        sure = float(match[2]) / 100 if match else -1.0
+        if match is None or not 0 <= sure <= 1:
+            found.append(Feedback(one.id, "self", None, error=unreadable(reply)))
             continue
-        share = int(sure[1]) / 100
-        score = share if yes[1].lower() == "yes" else 1 - share
-        found.append(Feedback(one.id, "self", score, critique=said))
+        score = sure if match[1].lower() == "yes" else 1 - sure
+        found.append(Feedback(one.id, "self", score, reply[: match.start()].strip()))
     return found
 
 
 def pairwise(first: Trajectory, second: Trajectory, answer: Answer) -> Preference:
-    """Return which of two episodes a model prefers, if it does so in both orders.
+    """Return which of two episodes of one task is better, where both orders say the same.
 
-    Asked twice, since judges favour a place (Zheng et al. 2023, arXiv 2306.05685).
+    A judge that prefers a place to an episode thus gives ties: MT-Bench, Zheng et al. 2023
+    (arXiv 2306.05685).
+
+    Raises:
+        ValueError: they are episodes of two tasks.
     """
-    votes: list[str] = []
-    for one, other in ((first, second), (second, first)):
-        text = f"Attempt 1\n{attempt(one)}\n\nAttempt 2\n{attempt(other)}"
-        (said,) = ask(answer, PAIR_SYSTEM, [text])
-        match = re.search(r"Better:\s*(1|2|both)\s*$", said, re.IGNORECASE | re.MULTILINE)
-        if match is None:
-            return Preference("tie", False, unreadable(said))
-        votes.append(match[1].lower())
-    there = {"1": "first", "2": "second", "both": "tie"}[votes[0]]
-    back = {"1": "second", "2": "first", "both": "tie"}[votes[1]]
-    agreed = there == back
-    winner: Literal["first", "second", "tie"] = "tie"
-    if agreed and there != "tie":
-        winner = "first" if there == "first" else "second"
-    return Preference(winner, agreed)
+    if first.task_id != second.task_id:
+        raise ValueError(f"{first.id} and {second.id} are of two tasks and cannot be compared")
+    messages = [
+        f"Attempt 1\n{attempt(one)}\n\nAttempt 2\n{attempt(other)}"
+        for one, other in ((first, second), (second, first))
+    ]
+    replies = ask(answer, PAIR_SYSTEM, messages)
+    matches = [_BETTER.search(reply) for reply in replies]
+    errors = [unreadable(r) for r, m in zip(replies, matches, strict=True) if m is None]
+    if errors:
+        return Preference("tie", agreed=False, error="; ".join(errors))
+    winner = _WINNERS.get(tuple(match[1].lower() for match in matches if match))
+    return Preference(winner or "tie", agreed=winner is not None)
 
 
 def calibration(feedback: Sequence[Feedback], trajectories: Sequence[Trajectory]) -> Calibration:
-    """Compare a judge's scores with what the environment says, where it says something."""
-    truth = {one.id: one.success for one in trajectories if one.ending != "answered"}
-    both = [(one.score, truth[one.trajectory]) for one in feedback
-            if one.score is not None and one.trajectory in truth]  # fmt: skip
-    n_errors = sum(one.score is None for one in feedback)
-    if not both:
-        return Calibration(0, n_errors, None, None)
-    scores, right = (np.array(some, dtype=float) for some in zip(*both, strict=True))
-    bins = np.minimum((scores * N_BINS).astype(int), N_BINS - 1)
-    gap = sum(
-        abs(scores[bins == i].mean() - right[bins == i].mean()) * (bins == i).mean()
-        for i in range(N_BINS)
-        if (bins == i).any()
-    )
-    return Calibration(len(both), n_errors, float(((scores >= GOOD) == right).mean()), float(gap))
+    """Compare a judge's scores with the environment's successes, where both exist.
+
+    The calibration error is that of Naeini et al. 2015 (AAAI), with the bins of Guo et al. 2017
+    (arXiv 1706.04599): of equal width, each with its upper end.
+
+    Args:
+        feedback: of one judge.
+        trajectories: those that it judged, in any order.
+    """
+    truth = {one.id: one.success for one in trajectories if not _unjudged(one)}
+    known = [one for one in feedback if one.trajectory in truth]
+    pairs = [(one.score, truth[one.trajectory]) for one in known if one.score is not None]
+    n_errors = len(known) - len(pairs)
+    if not pairs:
+        return Calibration(0, n_errors, None, None, None)
+    scores = np.array([score for score, _ in pairs], np.float64)
+    won = np.array([success for _, success in pairs], np.bool_)
+    bins = np.maximum(np.ceil(scores * N_BINS - _SLACK), 1)
+    gap = sum(abs((scores - won)[bins == i].sum()) for i in np.unique(bins)) / len(pairs)
+    over = scores[won][:, None] - scores[~won][None, :]
+    auc = float(((over > _SLACK) + 0.5 * (abs(over) <= _SLACK)).mean()) if over.size else None
+    accuracy = float(((scores >= GOOD) == won).mean())
+    return Calibration(len(pairs), n_errors, accuracy, float(gap), auc)
 
 
 def as_feedback_says(
-    trajectories: Sequence[Trajectory], feedback: Sequence[Feedback]
+    trajectories: Sequence[Trajectory], feedback: Sequence[Feedback], *, threshold: float = GOOD
 ) -> list[Trajectory]:
-    """Return episodes with the score and success that the feedback gives them.
+    """Return episodes with the feedback's score for the environment's, whose rewards go, too.
 
-    Those that it says nothing of, or could not be read of, are left out. Rewards of single steps
-    go, since they are the environment's.
+    To learn from, and never to report: a success that is reported is the environment's.
+
+    Args:
+        trajectories: those without a score in the feedback are left out, not scored 0.
+        feedback: one for each episode at most.
+        threshold: score from which on an episode is a success, 0..1.
     """
-    scores: Mapping[str, float] = {
-        one.trajectory: one.score for one in feedback if one.score is not None
-    }
+    scores = {one.trajectory: one.score for one in feedback if one.score is not None}
     return [
         replace(
             one,
             score=scores[one.id],
             best_score=scores[one.id],
-            success=scores[one.id] >= GOOD,
+            success=scores[one.id] >= threshold,
             steps=tuple(replace(step, reward=0.0) for step in one.steps),
         )
         for one in trajectories
@@ -174,17 +263,37 @@ def as_feedback_says(
     ]
 
 
-SOURCES: dict[str, Judge] = {"judge": judged, "self": self_evaluated}
-
-
-def source(name: str) -> Judge:
-    """Return a way of judging by name.
+def source(name: str) -> Source:
+    """Return a source of feedback by name; `judge:3` asks three times.
 
     Raises:
-        ConfigError: there is no such way.
+        ConfigError: there is no such source.
     """
-    return find("acquisition.feedback", name, SOURCES)
+    return configured("acquisition.feedback", name, SOURCES)
 
 
-def _asked(system: str, trajectories: Sequence[Trajectory], answer: Answer) -> list[str]:
-    return ask(answer, system, [attempt(one) for one in trajectories])
+def _mean_of(trajectory: str, replies: Sequence[str], most: int) -> Feedback:
+    read = [points(reply, most) for reply in replies]
+    good = [(found, words) for found, words, _ in read if found is not None]
+    error = "; ".join(why for *_, why in read if why)
+    if not good:
+        return Feedback(trajectory, "judge", None, error=error)
+    return Feedback(trajectory, "judge", fmean(k / most for k, _ in good), good[0][1], error)
+
+
+def _unjudged(one: Trajectory) -> str:
+    """Return why the environment's score of an episode says nothing; empty: it does."""
+    if one.ending == "answered":
+        return "the environment takes the answer and does not judge it"
+    return f"the episode broke: {one.error or 'nobody knows why'}" if one.ending == "error" else ""
+
+
+def _environment(trajectories: Sequence[Trajectory], answer: Answer) -> list[Feedback]:
+    return from_environment(trajectories)
+
+
+SOURCES: dict[str, Source] = {
+    "environment": _environment,
+    "judge": judged,
+    "self": self_evaluated,
+}

@@ -7,14 +7,16 @@ those that look at no result; those that choose by what was played are in `selec
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agentevo.acquisition import selective
 from agentevo.acquisition.demand import Demand
 from agentevo.benchmarks import Task
+from agentevo.ledger import EpisodeSummary
 from agentevo.strategies import configured
 
 MIXED = 10  # pieces of a stream whose tasks are shuffled together
+RARE, OFTEN = 0.2, 0.8  # rates of success from which on tasks are too hard, or too easy
 POOL = 10  # times as many tasks as are wanted, among which is drawn
 
 Chooser = Callable[[Demand], list[Task]]
@@ -68,8 +70,29 @@ STRATEGIES: dict[str, Chooser] = {
     "k-center": selective.k_center,
     "curriculum": selective.curriculum,
 }
+AUTO = "auto"
+"""One of these, by how the last generation went; see `picked`."""
 FORESEEN = ("fresh", "repeated", "stream", "random")
 """Those whose choice is known before anything is played."""
+
+
+def picked(history: Sequence[EpisodeSummary]) -> tuple[str, str]:
+    """Return the strategy that `auto` is for the next generation, and why.
+
+    Args:
+        history: acquisition of earlier generations.
+    """
+    newest = max((one.key.generation for one in history), default=0)
+    won = [one.success for one in history if one.key.generation == newest]
+    if not won:
+        return "fresh", "nothing was played yet"
+    rate = sum(won) / len(won)
+    told = f"the last generation won {100 * rate:.0f} % of its episodes"
+    if rate < RARE:
+        return "curriculum", f"{told}: the easy levels come first"
+    if rate > OFTEN:
+        return "edge", f"{told}: what is still in doubt comes first"
+    return "unsolved", f"{told}: what failed comes again"
 
 
 def chooser(name: str) -> Chooser:

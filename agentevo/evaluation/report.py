@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, get_args
 
 from agentevo.evaluation import figures, page, plots, readings, summary
 from agentevo.evaluation.ablation import ARMS
+from agentevo.evaluation.evaluate import Arm
+from agentevo.evaluation.failures import Group, groups
 from agentevo.evaluation.plots import Mark, Series
 from agentevo.experience import Ending
 
@@ -58,6 +60,10 @@ class Report:
     lessons: readings.LessonsFigures
     verdicts: tuple[VerdictRecord, ...]
     costs: tuple[figures.PhaseCost, ...]
+    failures: tuple[Group, ...]
+    """Of the pair in force on the test split."""
+    course: tuple[Mapping[str, object], ...]
+    """Of each generation: how varied it was, what came next and why."""
     endings: Mapping[str, Mapping[str, int]]
     readings: tuple[readings.Reading, ...]
     settings: Mapping[str, object]
@@ -110,12 +116,26 @@ def gather(run: Run) -> Report:
         lessons=known,
         verdicts=run.ledger.verdicts(run.id),
         costs=figures.costs(run),
+        failures=_failures(run, arms),
+        course=tuple(
+            {"generation": one.generation, **one.payload}
+            for one in run.ledger.updates(run.id, kind="course")
+        ),
         endings=figures.endings(run.ledger.summaries(run.id)),
         readings=readings.readings(run, arms),
         settings=dotted(run.config.model_dump(mode="json")),
         fingerprint=kept.fingerprint,
         versions=page.versions(),
         conditions=page.conditions(),
+    )
+
+
+def _failures(run: Run, arms: figures.ArmsFigures) -> tuple[Group, ...]:
+    """Return the failures of what is shown, in groups; none where it was not played."""
+    most = run.config.evaluation.n_failure_groups
+    arm = Arm(arms.memory_version, arms.adapter).name
+    return (
+        groups(list(run.ledger.episodes(run.id, purpose="report", arm=arm)), most) if most else ()
     )
 
 

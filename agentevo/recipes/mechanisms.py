@@ -48,6 +48,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
          _T + "selective:edge"),
         ("acquisition.tasks", "k-center", "far from one another as they are first seen",
          "DiverseEvol, Wu et al. 2023, arXiv 2311.08182", _T + "selective:k_center"),
+        ("acquisition.tasks", "auto", "one of these, by how the last generation went", "",
+         _T + "tasks:picked"),
         ("acquisition.tasks", "curriculum", "the next level opens where the last is won",
          "SOFT, Wang et al. 2024, arXiv 2402.07610", _T + "selective:curriculum"),
     ),
@@ -107,6 +109,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
     ),
     *_rows(
         "feedback: environment",
+        ("acquisition.feedback", "environment", "what is learned from is its word", "",
+         _T + "feedback:from_environment"),
         ("benchmark", "any", "what the environment says: reward, score, success, errors",
          "", "agentevo.benchmarks:Environment"),
     ),
@@ -235,5 +239,17 @@ MECHANISMS: tuple[Mechanism, ...] = (
          "", "agentevo.cycle:gate"),
         ("evaluation.n_test_per_level", ">0", "a test split that nothing is chosen by", "",
          "agentevo.evaluation.evaluate:evaluate"),
+    ),
+    *_rows(
+        "evaluation: qualitative",
+        ("evaluation.n_failure_groups", ">0", "failures in groups, named, with their episodes",
+         "TRAN, Wang et al. 2023, arXiv 2310.15746", "agentevo.evaluation.failures:groups"),
+    ),
+    *_rows(
+        "evaluation: objective",
+        ("objective.policy", "weakest", "the weakest ability that stands out of the noise",
+         "Tao et al. 2024, arXiv 2404.14387", "agentevo.evaluation.objectives:next_objective"),
+        ("objective.stop_on_collapse", "true", "an end where experience narrows in vain",
+         "Shumailov et al. 2023, arXiv 2305.17493", "agentevo.evaluation.diversity:collapsed"),
     ),
 )  # fmt: skip

@@ -28,7 +28,7 @@ from tests.conftest import WORLDS
 from tests.refinement.test_refinement import episode
 from tests.worlds import Scripted, ScriptedChat
 
-WON, LOST = episode("a", success=True), episode("b", success=False)
+WON, LOST = (replace(episode(name, success=name == "a"), task_id="t") for name in ("a", "b"))
 
 
 def says(*texts: str) -> Any:
@@ -71,20 +71,23 @@ def test_a_judge_that_favours_a_place_decides_nothing() -> None:
     assert (biased.winner, biased.agreed) == ("tie", False)
     fair = pairwise(WON, LOST, says("Better: 1", "Better: 2"))
     assert (fair.winner, fair.agreed) == ("first", True)
-    unread = pairwise(WON, LOST, says("I like both"))
+    unread = pairwise(WON, LOST, says("I like both", "Better: 1"))
     assert unread.winner == "tie"
     assert unread.error
 
 
 def test_calibration_is_that_of_a_worked_example() -> None:
     some = [replace(WON if i < 2 else LOST, id=str(i)) for i in range(4)]
-    scores = [0.9, 0.3, 0.3, None]
-    said = [Feedback(str(i), "judge", score) for i, score in enumerate(scores)]
+    scores = [0.9, 0.35, 0.35, None]
+    said = [
+        Feedback(str(i), "judge", score, error="" if score is not None else "?")
+        for i, score in enumerate(scores)
+    ]
     found = calibration(said, some)
     assert (found.n, found.n_errors) == (3, 1)
     assert found.accuracy == pytest.approx(2 / 3)
-    # one in the bin of 0.9, right; two in that of 0.3, of which one is right
-    assert found.calibration_error == pytest.approx(0.1 / 3 + 0.2 * 2 / 3)
+    # one in the bin of 0.9, right; two in that of 0.35, of which one is right
+    assert found.calibration_error == pytest.approx(0.1 / 3 + 0.15 * 2 / 3)
     assert calibration(said, [replace(one, ending="answered") for one in some]).n == 0
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from agentevo.acquisition.feedback import SOURCES as JUDGES
 from agentevo.acquisition.makers import STRATEGIES as MAKERS
+from agentevo.acquisition.tasks import AUTO
 from agentevo.acquisition.tasks import STRATEGIES as CHOOSERS
 from agentevo.api import settle
 from agentevo.config import known_keys
 from agentevo.memory import FORGETTING
-from agentevo.recipes import LEAVES, MECHANISMS, Mechanism, explained, load
+from agentevo.recipes import LEAVES, MECHANISMS, Mechanism, explained, load, users
 from agentevo.refinement.correctors import STRATEGIES as CORRECTORS
 from agentevo.refinement.distillers import STRATEGIES as DISTILLERS
 from agentevo.refinement.filters import STRATEGIES as FILTERS
@@ -49,6 +50,13 @@ def test_what_is_said_of_a_mechanism_is_so(one: Mechanism) -> None:
     assert one.leaf in LEAVES
 
 
+def test_every_leaf_of_the_tree_has_a_mechanism_and_every_mechanism_a_recipe() -> None:
+    used = users()
+    assert {one.leaf for one in MECHANISMS} == set(LEAVES)
+    unused = [f"{one.leaf}: {one.told}" for one, recipes in used.items() if not recipes]
+    assert {one.leaf for one, recipes in used.items() if recipes} == set(LEAVES), unused
+
+
 @pytest.mark.parametrize(
     ("setting", "known"),
     [
@@ -62,7 +70,8 @@ def test_what_is_said_of_a_mechanism_is_so(one: Mechanism) -> None:
 def test_every_strategy_that_there_is_stands_in_the_tree(
     setting: str, known: dict[str, object]
 ) -> None:
-    assert {one.value for one in MECHANISMS if one.setting == setting} == set(known)
+    there = {one.value for one in MECHANISMS if one.setting == setting}
+    assert there - {AUTO} == set(known)
 
 
 def test_a_recipe_is_explained_by_what_it_turns_on_and_nothing_else() -> None:
@@ -77,4 +86,7 @@ def test_a_recipe_is_explained_by_what_it_turns_on_and_nothing_else() -> None:
     assert slots["solutions: contrastive"] == set(), "pairs belong to dpo"
     plain = explained(settle({"recipe": "react"}).model_dump(mode="json"))
     filled = {slot.leaf for slot in plain if slot.mechanisms}
-    assert filled == {"solutions: interactive", "feedback: environment", "evaluation: quantitative"}
+    assert filled == {
+        "solutions: interactive", "feedback: environment", "evaluation: quantitative",
+        "evaluation: qualitative",
+    }  # fmt: skip
