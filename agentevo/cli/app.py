@@ -25,6 +25,7 @@ from agentevo.cli import (
     memory_ablate,  # noqa: F401  its commands are of `memory`
     memory_edit,  # noqa: F401
     memory_files,  # noqa: F401
+    readings,  # noqa: F401  its commands are of `runs`
     runs,
     solve,
     tools,
