@@ -144,7 +144,7 @@ def _row(one: Place) -> list[str]:
     return [
         one.recipe, str(one.group), output.percent_span(one.score.estimate, one.score),
         output.gain_span(one.gain.estimate, one.gain), f"{one.p_gain:.3f}",
-        f"{100 * one.lost:.0f}", f"{one.n_tokens / 1e6:.2f}", per, f"{one.n_test_tokens:,.0f}",
+        f"{100 * one.lost:.0f}", f"{one.n_tokens / 1e6:.3g}", per, f"{one.n_test_tokens:,.0f}",
     ]  # fmt: skip
 
 

@@ -38,7 +38,8 @@ class Series:
 
 def bars(title: str, items: Sequence[tuple[str, int, Interval]]) -> Markup:
     """Draw horizontal bars with intervals: label, style and value (0..1) of each."""
-    left, right, row = 76, 62, 40
+    left = max(76, 14 + 8 * max((len(label) for label, _, _ in items), default=0))
+    right, row = 62, 40
     height = _TOP + row * len(items) + _BOTTOM
     x = _Scale(left, WIDTH - right)
     parts = _x_grid(x, height)
