@@ -161,7 +161,7 @@ async def play(
             for step in state.get("steps", ())[n_known:]:
                 if watch is not None:
                     watch(step)
-    except Exception as caught:
+    except (Exception, SystemExit) as caught:  # an engine may call exit
         error = f"{type(caught).__name__}: {caught}"
     finally:
         if environment is not None:

@@ -185,6 +185,8 @@ async def _result(tool: BaseTool, arguments: dict[str, object]) -> object:
         try:
             result = tool.invoke(arguments)
         except BaseException as error:
+            if isinstance(error, SystemExit):  # it ends the tool's call and nothing else
+                error = RuntimeError(f"it called exit: {error}")
             if not done.cancelled():
                 done.set_exception(error)
         else:

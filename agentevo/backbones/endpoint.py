@@ -291,7 +291,9 @@ async def _streamed(
     """Return a reply after its text was told piece by piece."""
     whole: AIMessageChunk | None = None
     async for piece in model.astream(list(messages)):
-        assert isinstance(piece, AIMessageChunk)
+        if not isinstance(piece, AIMessageChunk):  # of a model that does not stream: all of it
+            hear(str(piece.text))
+            return piece
         whole = piece if whole is None else whole + piece
         if text := str(piece.text):
             hear(text)

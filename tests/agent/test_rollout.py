@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agentevo import backbones, benchmarks
 from agentevo.agent.episode import Limits
 from agentevo.agent.rollout import Occasion, Player, play_all
@@ -28,22 +30,23 @@ def play(tasks: list[Task], benchmark: Any, **options: Any) -> dict[str, Traject
     return asyncio.run(collect())
 
 
-def test_an_episode_that_breaks_is_recorded_and_its_siblings_go_on() -> None:
+@pytest.mark.parametrize("broken", [OSError("no more boxes"), SystemExit("no more boxes")])
+def test_an_episode_that_breaks_is_recorded_and_its_siblings_go_on(broken: BaseException) -> None:
     benchmark: Any = benchmarks.load(f"{WORLDS}:boxes")
     whole = benchmark.open
 
     def sometimes(task: Task) -> Any:
         if task.seed % 2:
-            raise OSError("no more boxes")
+            raise broken
         return whole(task)
 
     benchmark.open = sometimes
     tasks = benchmark.tasks("validation", 6)
     found = play(tasks, benchmark)
     assert set(found) == {task.id for task in tasks}
-    broken = {one.task_id for one in found.values() if one.ending == "error"}
-    assert broken == {task.id for task in tasks if task.seed % 2}
-    assert all("no more boxes" in found[name].error for name in broken)
+    ended = {one.task_id for one in found.values() if one.ending == "error"}
+    assert ended == {task.id for task in tasks if task.seed % 2}
+    assert all("no more boxes" in found[name].error for name in ended)
 
 
 def test_a_model_that_never_answers_ends_as_an_error_of_its_episode() -> None:

@@ -94,6 +94,17 @@ def test_a_tool_that_hangs_is_left_behind(which: Any) -> None:
     assert all(one.daemon for one in threading.enumerate() if one is not threading.main_thread())
 
 
+def test_a_tool_that_calls_exit_ends_its_call_alone() -> None:
+    @tool
+    def leave(code: int) -> str:
+        """Leave."""
+        raise SystemExit(code)
+
+    (attempt,) = played(['Action: leave {"code": 3}', "Action: open door"], tools=[leave])
+    assert "it called exit: 3" in attempt.steps[0].observation
+    assert attempt.success
+
+
 def test_ten_megabytes_and_control_characters_are_dealt_with() -> None:
     (attempt,) = played([call("huge"), call("rude"), END], tools=[huge, rude])
     assert len(attempt.steps[0].observation) < 5_000

@@ -12,9 +12,10 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.backbones import Backbone, BackboneError, load
+from agentevo.backbones.endpoint import _streamed
 from agentevo.config import EndpointSettings
 from tests.backbones.openai_server import Server
-from tests.worlds import Boxes
+from tests.worlds import Boxes, ScriptedChat
 
 QUICK = EndpointSettings(timeout_s=0.5, retry_s=3.0)
 HELLO = [HumanMessage("hello")]
@@ -202,3 +203,11 @@ def test_a_reply_of_another_adapter_is_an_error_of_the_episode(
         ask(adapted)
     adapted.close()
     assert len(server.asked) == 1
+
+
+def test_a_model_that_does_not_stream_is_heard_whole() -> None:
+    chat = ScriptedChat(episode="e", temperature=0.0)
+    heard: list[str] = []
+    asked = [HumanMessage("Act."), HumanMessage("A box.")]
+    told = asyncio.run(_streamed(chat, asked, heard.append))
+    assert heard == [str(told.text)] == ["Thought: the lever\nAction: pull lever"]
