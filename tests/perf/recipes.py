@@ -22,7 +22,7 @@ from agentevo.folders import RunError
 
 RECIPES = (
     "default", "memory-only", "weights-only", "reflexion", "expel", "tran", "memorybank", "ace",
-    "awm", "star", "eto", "spin", "ssr", "soups",
+    "awm", "star", "rest-em", "eto", "spin", "ssr", "soups",
 )  # fmt: skip
 
 
