@@ -314,6 +314,12 @@ async def adopt(run: Run, adapter: str, tell: Tell) -> str:
     kind = f"adoption of {adapter} for {old.name}"
     n_tried = sum(one.kind.startswith("adoption") for one in run.ledger.verdicts(run.id))
     verdict = await gate(cycle, n_closed, kind, old, new, n_more=n_tried + 1)
+    told = run.ledger.get_verdict(run.id, n_closed, kind)
+    if told is not None:
+        means: Any = told.evidence
+        run.ledger.add_adapter_scores(
+            adapter, before=means["incumbent_mean"], after=means["candidate_mean"]
+        )
     if verdict == "promote":
         run.promote(n_closed, "weights", new)
     return verdict

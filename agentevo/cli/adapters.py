@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,8 +191,12 @@ def merge(
         weighed = [float(one) for one in shares.split(",")] if shares else []
     except ValueError:
         raise ConfigError(f"--shares {shares!r}: write numbers, such as 0.7,0.3") from None
-    if len(adapters) < 2:
-        raise ConfigError("merge wants two adapters or more")
+    if len(set(adapters)) < max(2, len(adapters)):
+        raise ConfigError("merge wants two different adapters or more")
+    if any(one <= 0 for one in weighed):
+        raise ConfigError(f"--shares {shares!r}: each is above 0")
+    if name is not None and (not re.fullmatch(r"\w[\w.-]*", name) or name == "plain"):
+        raise RunError(f"{name!r} is no name for an adapter: a letter or digit, then also '.', '-'")
     opened = _open(run, write=True)
     try:
         records = [_record(opened, one) for one in adapters]
@@ -311,11 +316,11 @@ def _taken_in(run: Run, source: Path) -> str:
 def rollback(
     run: str = RUN,
     adapter: str = typer.Argument(
-        metavar="ADAPTER", help="An earlier one, or 'plain': the weights as they were."
+        metavar="ADAPTER", help="Of the run, or 'plain': the weights as they were."
     ),
     as_json: bool = output.AS_JSON,
 ) -> None:
-    """Put an earlier adapter in force again; nothing is deleted."""
+    """Put an adapter of the run in force by hand, past the gate; nothing is deleted."""
     opened = _open(run, write=True)
     try:
         old = opened.incumbent()

@@ -17,10 +17,12 @@ def facts(run: Run, one: AdapterRecord) -> dict[str, Any]:
     folder = run.adapter_folder(one.name)
     card = card_of(folder) if folder.is_dir() else {}
     outcomes = run.ledger.updates(run.id, kind="outcome")
+    trained = run.ledger.get_update(run.id, one.generation, "weights")
+    was_judged = trained is not None and trained.payload["adapter"] == one.name
     verdicts = {
         v.kind: v.verdict
         for v in run.ledger.verdicts(run.id)
-        if (v.generation == one.generation and v.kind.startswith("weights"))
+        if (was_judged and v.generation == one.generation and v.kind.startswith("weights"))
         or v.kind.startswith(f"adoption of {one.name} ")
     }
     return {

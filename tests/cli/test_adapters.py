@@ -64,6 +64,7 @@ def test_a_merged_adapter_has_its_parents_and_is_not_in_force(cli_here: CLI, tra
     shown = read(cli_here, "adapters", "show", trained, made["adapter"])
     assert shown["parents"] == list(both)
     assert not shown["in_force"]
+    assert shown["verdicts"] == {}, "nobody has judged it"
     thin = read(cli_here, "adapters", "merge", trained, *both, "--way", "dare", "--rank", "2")
     assert 0 <= thin["lost_to_rank"] < 1
     assert "in force only" in cli_here("adapters", "merge", "--help").stdout
@@ -72,6 +73,10 @@ def test_a_merged_adapter_has_its_parents_and_is_not_in_force(cli_here: CLI, tra
         (("--shares", "a,b"), "write numbers"),
         (("--shares", "1"), "want 2 shares"),
         (("--name", "trained-g1"), "has an adapter 'trained-g1' already"),
+        (("--name", "../x"), "is no name for an adapter"),
+        (("--name", "plain"), "is no name for an adapter"),
+        (("--shares", "2,-1"), "each is above 0"),
+        (("trained-g1",), "two different adapters"),
     ):
         done = cli_here("adapters", "merge", trained, *both, *wrong)
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
@@ -110,6 +115,8 @@ def test_an_adapter_is_in_force_only_once_the_gate_has_promoted_it(
     assert (done["in_force"]["adapter"] == name) == promoted
     verdicts = read(cli_here, "runs", "show", trained)["verdicts"]
     assert f"adoption of {name}" in verdicts[-1]["kind"]
+    shown = read(cli_here, "adapters", "show", trained, name)
+    assert shown["score_after"] is not None
     assert done["verdict"] == read(cli_here, "adapters", "adopt", trained, name)["verdict"]
 
     outside = tmp_path / "mine"
