@@ -32,15 +32,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", default="recipes")
     parser.add_argument("--recipes", default=",".join(RECIPES))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--token-budget", type=int, default=500_000)
+    parser.add_argument("--token-budget", type=int, default=1_000_000)
     parser.add_argument("--levels", default="2,3,7")
     parser.add_argument("--n-train", type=int, default=6, help="training games of each level")
-    parser.add_argument("--n-gate", type=int, default=6, help="validation games of each level")
+    parser.add_argument("--n-gate", type=int, default=10, help="validation games of each level")
     parser.add_argument("--n", type=int, default=10, help="test games of each level")
+    parser.add_argument("--generations", type=int, default=2, help="which share the gate's alpha")
     parser.add_argument("--min-traces", type=int, default=6)
     args = parser.parse_args(argv)
     settings = {
         "token_budget": args.token_budget,
+        "n_generations": args.generations,
         "levels": tuple(int(one) for one in args.levels.split(",")),
         "acquisition": {"n_tasks_per_level": args.n_train},
         "evaluation": {"n_gate_per_level": args.n_gate, "n_test_per_level": args.n},
