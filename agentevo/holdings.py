@@ -42,6 +42,8 @@ class Holdings:
     _embedder: Embedder | None = None
     _common: Boilerplate | None = None
     _toolbox: Toolbox | None = None
+    replies: Path | None = None
+    """File of replies that are known already, for models that can look them up; None: none are."""
 
     @property
     def id(self) -> str:
@@ -69,10 +71,13 @@ class Holdings:
     def backbone(self, adapter: str = "") -> Backbone:
         """Return the backbone with an adapter of this run, or plain; each is loaded once."""
         from agentevo.backbones import load
+        from agentevo.backbones.backbone import SharesReplies
 
         if "" not in self._backbones:
             n_slots = 2 * self.config.agent.n_at_once  # two arms may play side by side
             plain = load(self.config.backbone, n_slots=n_slots, settings=self.config.endpoint)
+            if self.replies is not None and isinstance(plain, SharesReplies):
+                plain.share_replies(self.replies)
             self._backbones[""] = plain
         if adapter not in self._backbones:
             folder = self.adapter_folder(adapter)

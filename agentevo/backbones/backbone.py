@@ -51,3 +51,12 @@ class Backbone(Protocol):
     def close(self) -> None:
         """Give its memory back."""
         ...
+
+
+@runtime_checkable
+class SharesReplies(Protocol):
+    """A backbone whose replies can be looked up where another process got them before."""
+
+    def share_replies(self, path: Path) -> None:
+        """Look replies up in a file, and keep new ones there."""
+        ...

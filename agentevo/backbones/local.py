@@ -10,9 +10,11 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from agentevo import files
 from agentevo.backbones.adapter import check_base
 from agentevo.backbones.backbone import BackboneError
 from agentevo.backbones.chat import EpisodeChat, Hear
+from agentevo.backbones.replies import Replies, key_of
 
 ROLE = {"system": "system", "human": "user", "ai": "assistant"}
 
@@ -25,7 +27,7 @@ class LocalChat(EpisodeChat):
     ) -> tuple[Future[Any], Callable[[Any], AIMessage]]:
         """Queue the dialogue; return the future of the reply's tokens, and how to read them."""
         ids = self.backbone.encode(messages)
-        future = self.backbone.batchers.submit(
+        future = self.backbone.submit(
             ids,
             session=self.episode,
             max_tokens=self.max_tokens,
@@ -133,7 +135,38 @@ class Local:
         longest = min(model.config.max_position_embeddings, self.tokenizer.model_max_length)
         self.window = min(longest, max_window or longest)
         self.batchers = Batchers(model, self.tokenizer.eos_token_id, self.window, n_slots)
+        self._source = source
+        self._replies: Replies | None = None
         self._count = lru_cache(maxsize=20_000)(self._count_tokens)
+
+    def share_replies(self, path: Path) -> None:
+        """Look up what was said before, in this process or another; see `Replies`."""
+        assert self.weights is not None
+        self._replies_path, self._replies = path, Replies(path)
+        self._digest = files.sha256_of(*files.all_in(self.weights))
+        if self._source != self.weights:
+            self._digest += files.sha256_of(*files.all_in(self._source))
+
+    def submit(
+        self, ids: Sequence[int], *, session: str, max_tokens: int, temperature: float, seed: str,
+        with_logprobs: bool, hear: Callable[[Sequence[int]], None] | None,
+    ) -> Future[Any]:  # fmt: skip
+        """Return the future of a reply, which is there at once where it is known."""
+        asked: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed,
+                                 "with_logprobs": with_logprobs}  # fmt: skip
+        replies = self._replies
+        if replies is None:
+            return self.batchers.submit(ids, session=session, hear=hear, **asked)
+        key = key_of(self._digest, ids, **asked)
+        if (known := replies.get(key)) is not None:
+            if hear is not None:
+                hear(known.ids)
+            future: Future[Any] = Future()
+            future.set_result(known)
+            return future
+        future = self.batchers.submit(ids, session=session, hear=hear, **asked)
+        future.add_done_callback(lambda done: replies.keep(key, done))
+        return future
 
     def chat(
         self, *, episode: str, temperature: float, max_tokens: int, with_tokens: bool = False
@@ -169,11 +202,16 @@ class Local:
     def with_adapter(self, name: str, folder: Path | None) -> Local:
         """Return the same model with an adapter, or plain again where `folder` is None."""
         assert self.weights is not None
-        return Local(
+        made = Local(
             self.name, self.weights, adapter=name, adapter_folder=folder,
             n_slots=self._n_slots, max_window=self._max_window,
         )  # fmt: skip
+        if self._replies is not None:
+            made.share_replies(self._replies_path)
+        return made
 
     def close(self) -> None:
         """End the loops that serve the model."""
         self.batchers.close()
+        if self._replies is not None:
+            self._replies.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -41,6 +42,7 @@ def play_one(contest: Contest, entrant: Entrant, *, quiet: bool = False) -> None
         run = begin(contest.plan.config(entrant), contest.plan.run_name(entrant))
     else:
         run = Run.open(contest.run_folder(entrant), write=True)
+    run.replies = contest.folder / "replies.db"  # the same weights say the same to the same prompt
     config = run.config
     n_levels = len(config.levels or run.benchmark().levels)
     n_expected = 0 if config.token_budget else n_episodes(config, n_levels)
@@ -82,7 +84,7 @@ def play_all(contest: Contest, *, at_once: int, quiet: bool) -> list[str]:
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                running.append(_started(contest, waiting.popleft()))
+                running.append(_started(contest, waiting.popleft(), at_once))
             time.sleep(0.2)
             for child in [one for one in running if one.process.poll() is not None]:
                 running.remove(child)
@@ -118,13 +120,17 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _started(contest: Contest, entrant: Entrant) -> _Child:
-    """Start a run in a process of its own, which writes to its log."""
+def _started(contest: Contest, entrant: Entrant, at_once: int) -> _Child:
+    """Start a run in a process of its own, which writes to its log and has its share of cores."""
     log = contest.folder / "logs" / f"{contest.plan.run_name(entrant)}.log"
     file = log.open("ab")
     command = [sys.executable, "-m", "agentevo", "compare", "--resume", str(contest.folder),
                "--only", f"{entrant.title}:{entrant.seed}"]  # fmt: skip
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+    share = max(1, (os.cpu_count() or 1) // at_once)
+    told = {"OMP_NUM_THREADS": str(share), **os.environ}
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=told
+    )
     return _Child(entrant, process, log, file)
 
 

@@ -198,3 +198,44 @@ def test_a_model_is_found_by_its_name_in_the_local_cache(
     found.close()
     with pytest.raises(BackboneError, match="nor a name in the local cache"):
         load("local:someone/else")
+
+
+def test_a_reply_that_is_known_is_looked_up_and_counts_as_if_it_were_made(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    first = Local("tiny", tiny_model, n_slots=3, max_window=400)
+    first.share_replies(tmp_path / "replies.db")
+    made = [*gather(first, 2), *gather(first, 2, temperature=1.0)]
+    first.close()
+    second = Local("tiny", tiny_model, n_slots=3, max_window=400)
+    second.share_replies(tmp_path / "replies.db")
+    second.batchers.close()  # it can say nothing by itself
+    found = [*gather(second, 2), *gather(second, 2, temperature=1.0)]
+    assert [[(one.content, one.usage_metadata) for one in some] for some in found] == [
+        [(one.content, one.usage_metadata) for one in some] for some in made
+    ]
+    second.close()
+
+
+def test_other_weights_and_other_seeds_are_not_answered_from_what_is_known(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    def said(backbone: Local, episode: str, temperature: float) -> str:
+        chat = backbone.chat(episode=episode, temperature=temperature, max_tokens=12)
+        return str(chat.invoke(dialogue(1)).content)
+
+    first = Local("tiny", tiny_model, n_slots=3, max_window=400)
+    first.share_replies(tmp_path / "replies.db")
+    plain, sampled = said(first, "a", 0.0), said(first, "a", 1.0)
+    assert said(first, "b", 0.0) == plain
+    assert said(first, "b", 1.0) != sampled
+    with torch.no_grad():
+        for one in first.model.parameters():
+            one.mul_(-1)
+    first.model.save_pretrained(tmp_path / "other")
+    other = first.with_adapter("other", tmp_path / "other")
+    assert said(other, "a", 0.0) != plain
+    first.close()
+    other.close()

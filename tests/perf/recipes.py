@@ -22,7 +22,7 @@ from agentevo.folders import RunError
 
 RECIPES = (
     "default", "memory-only", "weights-only", "reflexion", "expel", "tran", "memorybank", "ace",
-    "awm", "star", "rest-em", "eto", "spin", "ssr", "soups",
+    "awm", "star", "eto", "ssr",
 )  # fmt: skip
 
 
@@ -32,13 +32,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", default="recipes")
     parser.add_argument("--recipes", default=",".join(RECIPES))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--token-budget", type=int, default=1_000_000)
+    parser.add_argument("--token-budget", type=int, default=2_000_000)
     parser.add_argument("--levels", default="2,3,7")
-    parser.add_argument("--n-train", type=int, default=6, help="training games of each level")
+    parser.add_argument("--n-train", type=int, default=12, help="training games of each level")
     parser.add_argument("--n-gate", type=int, default=10, help="validation games of each level")
     parser.add_argument("--n", type=int, default=10, help="test games of each level")
-    parser.add_argument("--generations", type=int, default=2, help="which share the gate's alpha")
+    parser.add_argument("--generations", type=int, default=1, help="which share the gate's alpha")
     parser.add_argument("--min-traces", type=int, default=6)
+    parser.add_argument("--at-once", type=int, default=2, help="runs in processes of their own")
     args = parser.parse_args(argv)
     settings = {
         "token_budget": args.token_budget,
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except RunError:
         recipes = tuple(args.recipes.split(","))
         contest = Contest.begin(Plan(args.name, recipes, args.seeds, settings))
-    failed = play_all(contest, at_once=1, quiet=False)
+    failed = play_all(contest, at_once=args.at_once, quiet=False)
     result = gather(contest)
     print(write_report(contest.folder, result), file=sys.stderr)
     told = json.loads(json.dumps(asdict(result)))
