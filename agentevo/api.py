@@ -144,7 +144,7 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
     folder = new_folder(config, name)
     run = Run.start(folder, config)
     try:
-        run.toolbox()
+        check_tools(run)
         inherit(run)
         if run.backbone().weights is None and config.weights.trainer != "none":
             raise ConfigError(
@@ -156,6 +156,21 @@ def begin(config: RunConfig, name: str | None = None) -> Run:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return run
+
+
+def check_tools(run: Run) -> None:
+    """Open a run's tools, and see that what bounds them names tools that there are.
+
+    Raises:
+        ToolError: a tool is not there, or cannot be opened.
+        ConfigError: a limit or an approval is for a tool that nobody has.
+    """
+    from agentevo.agent.equipment import check_names, names_in_tasks
+
+    check_names(
+        run.config.toolbox, [one.name for one in run.toolbox().tools],
+        lambda: names_in_tasks(run.benchmark(), run.config.levels),
+    )  # fmt: skip
 
 
 def extend(run: Run, n_generations: int) -> None:
@@ -189,6 +204,7 @@ def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     from agentevo.refinement.correctors import corrector
     from agentevo.refinement.distillers import distiller
     from agentevo.strategies import configured, find
+    from agentevo.updating.policies import searcher
 
     if config.objective.policy != "all":
         check(config.objective.autonomy, "objective")
@@ -213,6 +229,8 @@ def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     corrector(config.refinement.corrector)
     distiller(config.refinement.distiller)
     find("memory.forgetting", config.memory.forgetting, FORGETTING)
+    if config.memory.policy:
+        searcher(config.memory.policy)
     if config.weights.trainer != "none":
         from agentevo.updating.in_weights import trainers
 

@@ -43,6 +43,9 @@ class AgentSettings(Settings):
     """Replies in a row that may state no action."""
     reply_timeout_s: float = Field(300.0, gt=0)
     """For one reply, in seconds."""
+    step_timeout_s: float = Field(120.0, ge=0)
+    """For one step of the environment, in seconds; the episode then ends by an error. What hangs
+    in a thread cannot be ended and is left behind; a worker process is ended. 0: none."""
     n_at_once: int = Field(32, ge=1)
     """Episodes of an arm that are played side by side; two arms with the same weights may be."""
     tools: tuple[str, ...] = ()
@@ -112,7 +115,9 @@ class RefinementSettings(Settings):
     """Strategies that traces for training pass in this order. `gained` takes successes, and of
     lost episodes what led to their last reward; `success` takes successes alone. There are also
     `threshold:0.5`, `cap:10` a task, `distinct` ways, `concise:50` steps, `well-formed`,
-    `novel:0.7`, `safe`, `topic-aware`, and, by agreement alone, `vote:0.5` and `entropy:0.5`."""
+    `novel:0.7`, `safe`, `clean:13` (shares so many words in a row with no held-out task),
+    `topic-aware`, and, without anybody's score, `vote:0.5`, `entropy:0.5`, `verified:3` (the
+    question is found again from the answer) and `dual` (programs that agree on tests)."""
     corrector: str = "reflect"
     """Strategy that says what another attempt at a task is told. After failures: `reflect` (what
     the model notes), `error` (the environment's last words), `hint` (the solution, of training
@@ -162,6 +167,14 @@ class MemorySettings(Settings):
     a failure that it was read from is played again with it, and must come out better."""
     principles: tuple[str, ...] = ()
     """Texts that stand before the lessons in every prompt, whatever the task."""
+    policy: str = ""
+    """Strategy that looks for a policy in words, which stands in every prompt: `agent-pro` (from
+    what was lost with it), `promptbreeder` (a population whose members compete), `evolutionary` (a
+    population whose fitter half reproduces). Empty: there is none."""
+    n_policies: int = Field(4, ge=1)
+    """Proposals at a time, or policies in a population."""
+    n_replays: int = Field(8, ge=2)
+    """Training tasks that are played again with each policy, to see what it is worth."""
     pipelines: bool = False
     """Whether a workflow in force runs by itself, without the model, where the very task comes
     again that it was read from, as long as all goes as it went then."""

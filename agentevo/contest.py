@@ -22,8 +22,9 @@ from agentevo.evaluation.comparison import fingerprint_of, played
 from agentevo.evaluation.contest import Entry, Table, compare
 from agentevo.evaluation.overview import overview
 from agentevo.evaluation.spending import spending
+from agentevo.fingerprint import fingerprint
 from agentevo.folders import RunError, home
-from agentevo.run import Run, fingerprint
+from agentevo.run import Run
 from agentevo.strategies import hint
 
 if TYPE_CHECKING:

@@ -354,13 +354,14 @@ def held_out(cycle: Cycle) -> Sieve:
     """Return what is known of the held-out tasks."""
     run, evaluation = cycle.run, cycle.run.config.evaluation
     n_slices = max(1, run.config.n_generations) if evaluation.fresh_gate else 1
-    ids = {
-        task.id
+    tasks = [
+        task
         for split, n in (
             ("validation", evaluation.n_gate_per_level * n_slices),
             ("test", evaluation.n_test_per_level),
         )
         for task in (run.tasks(cycle.benchmark, split, n) if n else [])
-    }
+    ]
     sights = {one.first_observation for one in run.ledger.episodes(run.id, purpose="gate")}
-    return Sieve(frozenset(ids), frozenset(sights))
+    texts = sights | {task.instruction for task in tasks}
+    return Sieve(frozenset(task.id for task in tasks), frozenset(sights), frozenset(texts))

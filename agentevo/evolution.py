@@ -34,6 +34,7 @@ from agentevo.refinement.admission import pooled
 from agentevo.refinement.distill import Draft
 from agentevo.refinement.distillers import distiller
 from agentevo.refinement.reading import Reading
+from agentevo.replays import searched
 from agentevo.run import Run
 from agentevo.trials import mending
 from agentevo.updating.consolidation import UPDATES, internalise, proposed
@@ -90,6 +91,9 @@ async def refine(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
     )
     if mends:
         made = await mending(cycle, generation, state["incumbent"].adapter, made, episodes)
+    if run.config.memory.policy:
+        policy = await searched(cycle, generation, state["incumbent"])
+        made = replace(made, drafts=(*made.drafts, *([policy] if policy else ())))
     before = {"memory_version": run.memory().version}  # an update cut short has begun to change it
     run.ledger.add_update(run.id, generation, "drafts", asdict(made) | before)
     phase.end(made.n_prompt_tokens, made.n_reply_tokens)

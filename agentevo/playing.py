@@ -34,11 +34,13 @@ class Playing(Holdings):
         arm: Arm,
         *,
         learning: bool = False,
+        policy: str | None = None,
     ) -> Player:
         """Return the agent of an arm.
 
         Args:
             arm: which memory, which weights.
+            policy: what it follows in place of the arm's own policy; None: its own.
             learning: True in acquisition: it samples, tries again, and some lessons are
                 withheld. False: greedy, one attempt, nothing withheld.
         """
@@ -58,8 +60,10 @@ class Playing(Holdings):
                 self.boilerplate(),
             )
             plans = self.plans(snapshot) if settings.pipelines else {}
-        if settings.principles or plans:
-            recall = Remembering(settings.principles, recall, plans)
+        policy = self.policy_of(arm) if policy is None else policy
+        principles = (*settings.principles, *([policy] if policy else []))
+        if principles or plans:
+            recall = Remembering(principles, recall, plans)
         return Player(
             backbone=backbone,
             recall=recall,
@@ -74,6 +78,13 @@ class Playing(Holdings):
             explore_rate=self.config.acquisition.explore_rate if learning else 0.0,
             with_tokens=learning and self._needs_tokens(),
         )
+
+    def policy_of(self, arm: Arm) -> str:
+        """Return the policy in words of an arm's memory, as every prompt has it."""
+        if not arm.memory_version:
+            return ""
+        lessons = self.snapshot(arm.memory_version, arm.adapter).lessons
+        return " ".join(one.advice for one in lessons if one.kind == "policy")
 
     def plans(self, snapshot: Snapshot) -> dict[tuple[str, str], Plan]:
         """Return the ways that a memory's workflows were read from, by the task's first sight."""
@@ -156,4 +167,5 @@ def limits_of(agent: AgentSettings) -> Limits:
         n_stalled=agent.n_stalled,
         n_malformed=agent.n_malformed,
         reply_timeout_s=agent.reply_timeout_s,
+        step_timeout_s=agent.step_timeout_s,
     )

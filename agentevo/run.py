@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from agentevo.backbones.speaker import load_benchmark
 from agentevo.config import ConfigError, RunConfig, make
 from agentevo.evaluation.evaluate import Arm
+from agentevo.fingerprint import changes, fingerprint, noted_of
 from agentevo.folders import RunError, folder_of, user
 from agentevo.ledger import Ledger, LedgerError
 from agentevo.memory import latest
@@ -51,8 +49,7 @@ class Run(Playing):
                 fingerprint=fingerprint(config),
             )
             if not ledger.events(run.id, kind="benchmark"):
-                told = {"fingerprint": load_benchmark(config.benchmark).fingerprint()}
-                ledger.add_event(run.id, "benchmark", told)
+                ledger.add_event(run.id, "benchmark", noted_of(config))
         except BaseException:
             if fresh:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -91,11 +88,12 @@ class Run(Playing):
                 f"run {folder.name} has settings of another version of agentevo: {error}"
             ) from None
         if write and to_play and kept.fingerprint != fingerprint(config):
+            noted = ledger.events(folder.name, kind="benchmark")
             ledger.close()
+            changed = changes(kept.configuration, noted[0].payload if noted else {}, config)
             raise RunError(
-                f"run {folder.name} was made with another version of agentevo, of the benchmark "
-                "or of the backbone: what it would do now cannot be compared with what it did; "
-                "it can be looked at, and a new run can be begun"
+                f"run {folder.name} was made otherwise ({changed}): what it would do now cannot be "
+                "compared with what it did; it can be looked at, and a new run can be begun"
             )
         for event in ledger.events(folder.name, kind="extension"):
             n_generations = int(str(event.payload["n_generations"]))
@@ -228,24 +226,6 @@ class Run(Playing):
             },
         )
         return arm
-
-
-def fingerprint(config: RunConfig) -> str:
-    """Return a hash of all that a run's results depend on, apart from chance."""
-    from agentevo.version import __version__
-
-    parts: dict[str, Any] = {
-        "agentevo": __version__,
-        "config": config.model_dump(mode="json"),
-        "benchmark": load_benchmark(config.benchmark).fingerprint(),
-    }
-    if config.backbone == "seed":
-        from agentevo.backbones.seed.weights_file import FOLDER
-
-        noted = FOLDER / "SHA256"
-        parts["weights"] = noted.read_text().split()[0] if noted.exists() else ""
-    text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def check_levels(benchmark: Benchmark, levels: Sequence[int] | None) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from agentevo.memory import Written
     from agentevo.run import Run
     from agentevo.tools import Toolbox
+    from agentevo.tools.decorator import Function
 
     Watch = Callable[[Step], None]
     Hear = Callable[[str], None]
@@ -45,12 +47,25 @@ class Answer:
         return self.text
 
 
+def _tools_in(given: Sequence[BaseTool | str | Function]) -> tuple[BaseTool | str, ...]:
+    """Return what an agent is given as tools, and names as they are.
+
+    Raises:
+        ToolError: something is no tool.
+    """
+    from agentevo.tools import Toolbox
+
+    made = [(one,) if isinstance(one, str) else Toolbox([one]).tools for one in given]
+    return tuple(one for some in made for one in some)
+
+
 def _name_of(tool: BaseTool) -> str:
     """Return where a tool is found again, as `file.py:name`."""
     does = getattr(tool, "func", None) or getattr(tool, "coroutine", None)
     module = sys.modules.get(getattr(does, "__module__", ""))
     file = getattr(module, "__file__", None)
-    names = [name for name, one in vars(module).items() if one is tool] if module else []
+    found = vars(module).items() if module else ()
+    names = [name for name, one in found if one is tool or one is does]
     if not file or not names:
         raise ConfigError(f"tool {tool.name} is in no file: give its name, such as my_tools.py:it")
     return f"{Path(file).resolve()}:{names[0]}"
@@ -64,7 +79,8 @@ class Agent:
 
     Args:
         backbone: such as `seed`, `vllm:URL#MODEL`, `openai:NAME`; None: the run's.
-        tools: functions made tools by `agentevo.tools.tool`, or names such as `file.py:name`.
+        tools: functions, which `agentevo.tools.tool` may have decorated, or names such as
+            `file.py:name`.
         memory: a run's name or folder, whose lessons and adapter in force it has; None: none.
         ask: asks somebody whether a tool may be called (its name, its arguments as JSON), where
             `toolbox.approval` says so; None: nobody can be asked, and it is not called.
@@ -75,13 +91,14 @@ class Agent:
         self,
         backbone: str | None = None,
         *,
-        tools: Sequence[BaseTool | str] = (),
+        tools: Sequence[BaseTool | str | Function] = (),
         memory: str | Path | None = None,
         ask: Ask | None = None,
         **settings: Any,
     ) -> None:
         """Take the settings; nothing is loaded yet."""
-        self.backbone, self.tools, self.memory, self.ask = backbone, tuple(tools), memory, ask
+        self.backbone, self.memory, self.ask = backbone, memory, ask
+        self.tools = _tools_in(tools) if tools else ()
         self.settings: Mapping[str, Any] = settings
         self._run: Run | None = None
         self._writes = False
@@ -117,6 +134,7 @@ class Agent:
         hear: Hear | None = None,
     ) -> Answer:  # fmt: skip
         """Play one task of a benchmark; see `solve`."""
+        from agentevo.agent.equipment import check_names, names_in
         from agentevo.agent.rollout import Occasion, play
 
         if learn and self.memory is None:
@@ -125,6 +143,10 @@ class Agent:
             raise ConfigError(f"{task.id} is of the {task.split} split: nothing is learned from it")
         async with self._lock:
             player = await asyncio.to_thread(self._player, learn)
+        if "toolbox" in self.settings:
+            of_task = partial(names_in, benchmark, [task])
+            names = [one.name for one in player.tools]
+            await asyncio.to_thread(check_names, self._config().toolbox, names, of_task)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         occasion = Occasion(0, "solve", now)
         attempts = await play(player, benchmark, task, occasion, watch=watch, hear=hear)
@@ -185,7 +207,7 @@ class Agent:
 
     def _of_run(self, learn: bool) -> Player:
         """Return a run's player with what is in force, on another backbone where one is named."""
-        from agentevo.agent.recollection import SnapshotRecaller
+        from agentevo.agent.recollection import Remembering, SnapshotRecaller
         from agentevo.run import Run
 
         assert self.memory is not None
@@ -209,7 +231,8 @@ class Agent:
             run.snapshot(arm.memory_version, ""), run.config.memory, player.backbone.count_tokens,
             common=run.boilerplate(),
         )  # fmt: skip
-        return replace(player, recall=recall, memory_version=arm.memory_version)
+        told = (*run.config.memory.principles, *filter(None, [run.policy_of(arm)]))
+        return replace(player, recall=Remembering(told, recall), memory_version=arm.memory_version)
 
     async def _learn(self, player: Player, one: Trajectory) -> tuple[Written, ...]:
         """Distil lessons from an episode, and write them down as pending."""

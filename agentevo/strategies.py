@@ -67,8 +67,14 @@ def configured(slot: str, name: str, ours: Mapping[str, F]) -> F:
     return partial(strategy, **{last.name: value})  # type: ignore[return-value]
 
 
-def hint(name: str, known: Sequence[str]) -> str:
-    """Return what to add to a message on an unknown name: the nearest known one, and all."""
+def hint(name: str, known: Sequence[str], also: str = "") -> str:
+    """Return what to add to a message on an unknown name: the nearest known one, and all.
+
+    Args:
+        name: that is not known.
+        known: all that are.
+        also: what else might be written, after these.
+    """
     near = get_close_matches(name, known, n=1)
     meant = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{meant} (known: {', '.join(known) or 'none'})"
+    return f"{meant} (known: {', '.join(known) or 'none'}{also})"

@@ -5,9 +5,17 @@ Stands alone: imports nothing else of agentevo. Importing it imports no game eng
 
 from agentevo.benchmarks.benchmark import Benchmark, Progress
 from agentevo.benchmarks.checker import Finding, check
-from agentevo.benchmarks.errors import BenchmarkError
+from agentevo.benchmarks.errors import BenchmarkError, ScoreError
 from agentevo.benchmarks.registry import load, names
-from agentevo.benchmarks.task import JSON, SPLITS, Environment, Observation, Split, Task
+from agentevo.benchmarks.task import (
+    JSON,
+    SPLITS,
+    Environment,
+    Observation,
+    Split,
+    Task,
+    check_score,
+)
 
 __all__ = [
     "JSON",
@@ -18,9 +26,11 @@ __all__ = [
     "Finding",
     "Observation",
     "Progress",
+    "ScoreError",
     "Split",
     "Task",
     "check",
+    "check_score",
     "load",
     "names",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.task import Environment, Split, Task
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -71,6 +72,20 @@ class Benchmark(Protocol):
 
         Found in an environment of its own: nothing of it reaches the one an agent plays in.
         """
+
+
+def check_levels(name: str, levels: object) -> tuple[int, ...]:
+    """Return levels, each once.
+
+    Raises:
+        BenchmarkError: they are not whole numbers.
+    """
+    some = [one for one in levels if isinstance(one, int)] if isinstance(levels, Sequence) else []
+    if not isinstance(levels, Sequence) or len(some) < len(levels):
+        raise BenchmarkError(
+            f"{name}: levels is {levels!r}: write whole numbers in brackets, such as (1, 2, 3)"
+        )
+    return tuple(dict.fromkeys(some))
 
 
 def absent(found: object, protocol: type) -> list[str]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from agentevo.benchmarks.benchmark import Benchmark, absent
-from agentevo.benchmarks.task import SPLITS, Environment, Observation, Task
+from agentevo.benchmarks.errors import BenchmarkError
+from agentevo.benchmarks.task import SPLITS, Environment, Observation, Task, check_score
 
 _IDLE = "look"
 _N_COMPARED = 50
+_RESETS_DIFFER = "reset gave different first observations"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class Finding:
     ok: bool
     message: str
     """What was seen."""
+    judged: bool = True
+    """Whether there was something to be judged by; where not, `message` says what was missing."""
+
+
+class _Unjudged(Exception):
+    """There is nothing to judge a check by."""
 
 
 def check(
@@ -69,8 +77,11 @@ def _sample(benchmark: Benchmark, n_per_level: int, levels: Sequence[int] | None
 def _finding(name: str, subject: str, rule: Callable[[], str | None]) -> Finding:
     try:
         fault = rule()
+    except _Unjudged as why:
+        return Finding(name, subject, ok=True, message=f"not judged: {why}", judged=False)
     except Exception as error:  # a benchmark may be anybody's code
-        fault = f"{type(error).__name__}: {error}"
+        known = isinstance(error, BenchmarkError)  # its message says it all
+        fault = str(error) if known else f"{type(error).__name__}: {error}"
     return Finding(name, subject, ok=fault is None, message=fault or "as promised")
 
 
@@ -153,12 +164,11 @@ def _is_an_environment(benchmark: Benchmark, task: Task) -> str | None:
 
 
 def _is_won_by_gold(benchmark: Benchmark, task: Task) -> str | None:
-    gold = benchmark.gold(task)
-    if gold is None:
-        return None
+    gold = _gold_of(benchmark, task)
     if len(gold) > benchmark.max_steps(task):
         return f"gold takes {len(gold)} steps, {benchmark.max_steps(task)} are allowed"
     last = list(_play(benchmark, task, gold))[-1]
+    check_score(last, "gold")
     if not (last.success and last.terminated and last.score == 1.0):
         return f"gold ends with score {last.score}, success {last.success}: {last.text[-100:]!r}"
     return None
@@ -166,6 +176,7 @@ def _is_won_by_gold(benchmark: Benchmark, task: Task) -> str | None:
 
 def _is_not_won_by_idling(benchmark: Benchmark, task: Task) -> str | None:
     seen = list(_play(benchmark, task, [_IDLE] * benchmark.max_steps(task)))
+    check_score(seen[-1], "idling")
     if seen[-1].success or seen[-1].score >= 1.0:
         return f"{_IDLE!r} alone reaches score {seen[-1].score}"
     return None if seen[-1].done else "the episode goes on after max_steps"
@@ -173,15 +184,22 @@ def _is_not_won_by_idling(benchmark: Benchmark, task: Task) -> str | None:
 
 def _resets_alike(benchmark: Benchmark, task: Task) -> str | None:
     with closing(benchmark.open(task)) as one, closing(benchmark.open(task)) as other:
-        first = one.reset()
-        one.step(_IDLE)
-        again, elsewhere = one.reset(), other.reset()
-    return None if first == again == elsewhere else "reset gave different first observations"
+        seen = [one.reset()]
+        for _ in range(2):
+            one.step(_IDLE)
+            seen += [one.reset(), other.reset()]
+    return None if all(first == seen[0] for first in seen) else _RESETS_DIFFER
 
 
 def _plays_side_by_side(benchmark: Benchmark, task: Task) -> str | None:
     actions = benchmark.gold(task) or [_IDLE] * 3
-    alone = list(_play(benchmark, task, actions))
+    alone, again = (list(_play(benchmark, task, actions)) for _ in range(2))
+    if alone[0] != again[0]:
+        if _resets_alike(benchmark, task):
+            raise _Unjudged("reset itself is not deterministic, so that no two episodes are alike")
+        return _RESETS_DIFFER
+    if alone != again:
+        return "the same actions gave another episode with nothing beside it: step draws by chance"
     beside = []
     with closing(benchmark.open(task)) as idler:
         idler.reset()
@@ -200,9 +218,9 @@ def _plays_side_by_side(benchmark: Benchmark, task: Task) -> str | None:
 
 
 def _hides_gold(benchmark: Benchmark, task: Task) -> str | None:
-    gold = benchmark.gold(task)
-    if not gold or len(gold) < 2:
-        return None
+    gold = _gold_of(benchmark, task)
+    if len(gold) < 2:
+        raise _Unjudged("gold is a single action, which may well be read")
     with closing(benchmark.open(task)) as environment:
         first = environment.reset()
     others = [one for one in benchmark.tasks(task.split, 2) if one.id != task.id]
@@ -220,11 +238,18 @@ def _states_right_bounds(benchmark: Benchmark, task: Task) -> str | None:
     promised = task.data.get("max_points")
     if promised is not None and any(o.info.get("max_points") != promised for o in seen):
         return f"the task promises {promised} points at most, the game {seen[0].info}"
-    if any(not 0.0 <= o.score <= 1.0 for o in seen):
-        return "a score is outside 0..1"
+    for one in seen:
+        check_score(one, "the environment")
     if abs(sum(o.reward for o in seen) - seen[-1].score) > 1e-9:
         return "the rewards do not add up to the score"
     return None
+
+
+def _gold_of(benchmark: Benchmark, task: Task) -> list[str]:
+    gold = benchmark.gold(task)
+    if gold is None:
+        raise _Unjudged("no gold is known of it")
+    return gold
 
 
 def _play(benchmark: Benchmark, task: Task, actions: Sequence[str]) -> Iterator[Observation]:

@@ -1,4 +1,4 @@
-"""The one error of the benchmarks."""
+"""The errors of the benchmarks."""
 
 
 class BenchmarkError(Exception):
@@ -6,3 +6,7 @@ class BenchmarkError(Exception):
 
     The message is one line, and says what was asked for and what exists.
     """
+
+
+class ScoreError(BenchmarkError):
+    """An environment states a score that is none: nothing that is played there can be judged."""

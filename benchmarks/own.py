@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentevo.benchmarks.benchmark import Progress
+from agentevo.benchmarks.benchmark import Progress, check_levels
 from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.task import SPLITS, Environment, Observation, Split, Task
 
@@ -27,8 +27,21 @@ _LEVEL_BLOCK = 1_000_000
 
 
 def is_environment(found: object) -> bool:
-    """Return whether something is a class with `reset` and `step`."""
-    return isinstance(found, type) and hasattr(found, "reset") and hasattr(found, "step")
+    """Return whether something is a class with `reset` and `step`.
+
+    Raises:
+        BenchmarkError: it has one of them, and not the other.
+    """
+    if not isinstance(found, type):
+        return False
+    has = {name: hasattr(found, name) for name in ("reset", "step")}
+    if len(set(has.values())) == 2:
+        there, gone = sorted(has, key=lambda name: not has[name])
+        raise BenchmarkError(
+            f"{found.__name__} has {there} and no {gone}: an environment has reset(self) and "
+            "step(self, action)"
+        )
+    return has["reset"]
 
 
 class Own:
@@ -59,9 +72,20 @@ class Own:
         file = inspect.getsourcefile(made)
         self.source = str(file or "here")
         self.licence = "that of its file"
-        self.levels: tuple[int, ...] = tuple(getattr(made, "levels", (1,)))
+        self.levels = check_levels(name, getattr(made, "levels", (1,)))
+        if not self.levels:
+            raise BenchmarkError(f"{name}: levels is empty: leave it out, or write (1, 2, 3)")
+        if odd := [one for one in self.levels if not 0 <= one < _SPLIT_BLOCK // _LEVEL_BLOCK]:
+            raise BenchmarkError(
+                f"{name}: a level is a number from 0 to {_SPLIT_BLOCK // _LEVEL_BLOCK - 1}, not "
+                f"{odd[0]}: seeds of two splits would be the same"
+            )
         self.thread_safe = bool(getattr(made, "thread_safe", True))
-        self._max_steps = int(getattr(made, "max_steps", MAX_STEPS))
+        self._max_steps = getattr(made, "max_steps", MAX_STEPS)
+        if not isinstance(self._max_steps, int) or self._max_steps < 1:
+            raise BenchmarkError(
+                f"{name}: max_steps is {self._max_steps!r}: write a whole number from 1 on"
+            )
         self._digest = sha256(Path(file).read_bytes() if file else name.encode()).hexdigest()[:12]
 
     def max_steps(self, task: Task) -> int:

@@ -104,6 +104,12 @@ class Pooled:
         finally:
             _give_back(self._key, worker)
 
+    def abort(self) -> None:
+        """End the worker process at once, also where a step hangs in it, which then breaks."""
+        worker = self._worker
+        if worker is not None:
+            worker.stop()
+
     def _observe(self, verb: str, *arguments: object) -> Observation:
         with self._turn:
             if self._worker is None:
@@ -191,10 +197,14 @@ class _Worker:
             ended = f"was ended by {signal.Signals(-status).name}"
         return f"{ended}; it last said: {lines[-1] if lines else 'nothing'}"
 
-    def kill(self) -> None:
-        """End the process and all that it started, at once."""
+    def stop(self) -> None:
+        """End the process and all that it started; whoever waits for an answer tidies up."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End the process and all that it started, at once."""
+        self.stop()
         self.end()
 
     def end(self) -> None:

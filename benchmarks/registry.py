@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
-from agentevo.benchmarks.benchmark import Benchmark, absent
+from agentevo.benchmarks.benchmark import Benchmark, absent, check_levels
 from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.own import Own, is_environment
 from agentevo.benchmarks.task import JSON
@@ -167,6 +167,12 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _build(name: str, found: object, options: dict[str, JSON]) -> Benchmark:
+    built = _built(name, found, options)
+    check_levels(name, built.levels)
+    return built
+
+
+def _built(name: str, found: object, options: dict[str, JSON]) -> Benchmark:
     if isinstance(found, Benchmark) and not isinstance(found, type):
         if options:
             raise BenchmarkError(f"benchmark {name!r} takes no options, got {', '.join(options)}")

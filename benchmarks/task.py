@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+
+from agentevo.benchmarks.errors import ScoreError
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -55,6 +59,24 @@ class Observation:
     def done(self) -> bool:
         """Whether the episode is over, for either reason."""
         return self.terminated or self.truncated
+
+
+def check_score(seen: Observation, who: str) -> None:
+    """Refuse a score that is no share of what can be reached.
+
+    Raises:
+        ScoreError: it is not within 0..1, or the reward is no number.
+    """
+    if not _is_share(seen.score):
+        raise ScoreError(f"{who} states the score {seen.score!r}: a score is a number in 0..1")
+    if not isinstance(seen.reward, Real) or not isfinite(seen.reward):
+        raise ScoreError(
+            f"{who} states the reward {seen.reward!r}: a reward is what a step adds to the score"
+        )
+
+
+def _is_share(score: object) -> bool:
+    return isinstance(score, Real) and 0.0 <= float(score) <= 1.0
 
 
 @runtime_checkable

@@ -97,7 +97,8 @@ def plan_intake(
             plan.decided.append((lesson.id, "inserted"))
             new[lesson.id] = lesson
             spoken_for[key] = lesson.id
-            if not suspicion and likeness is not None and vectors is not None:
+            is_alike = not suspicion and lesson.kind != "policy"
+            if is_alike and likeness is not None and vectors is not None:
                 likeness.add(lesson, vectors[i])
             continue
         said = key in state.spoken_for or key in spoken_for

@@ -9,8 +9,9 @@ from typing import Literal, get_args
 
 from agentevo.memory.errors import LessonError
 
-Kind = Literal["rule", "strategy", "warning"]
-"""rule: how this world works; strategy: how to go about it; warning: what to leave."""
+Kind = Literal["rule", "strategy", "warning", "policy"]
+"""rule: how this world works; strategy: how to go about it; warning: what to leave; policy: what
+stands in every prompt, and is not recalled."""
 
 Status = Literal["active", "pending", "quarantined", "retired", "internalised", "merged"]
 """Only an active lesson is recalled. pending: waits for a release. quarantined: suspicious, and a

@@ -165,6 +165,7 @@ def choose(
         count: Counts the tokens of a text.
     """
     rate = withholding.rate if withholding else 0.0
+    similarity = np.where([one.kind == "policy" for one in lessons], -2.0, similarity)
     nearest = np.lexsort((np.arange(len(lessons)), -similarity))[: settings.n_candidates]
     enough = nearest[similarity[nearest] >= settings.abstain_below].tolist()
     is_sure = len(enough) > 0 and similarity[nearest[0]] >= settings.abstain_below + settings.doubt

@@ -184,7 +184,7 @@ class Writer:
             lessons = [
                 one
                 for one in self.state.lessons.values()
-                if one.status not in away and one.id not in without
+                if one.status not in away and one.kind != "policy" and one.id not in without
             ]
             vectors = vectors_of(self._engine, self._embedder, [one.text for one in lessons])
             self.likeness = Likeness(self._merging)

@@ -71,5 +71,8 @@ BUILT_IN: dict[str, tuple[Callable[[str, Context], Opened], str]] = {
     "documents": (_documents, "documents:FOLDER, search over its texts by words and by meaning"),
     "files": (_files, "files:FOLDER, to list, read, search and write its files"),
     "fetch": (_fetch, "fetch:HOST,HOST, pages of these hosts; `*.example.org` is several"),
-    "mcp": (_mcp, "mcp:FILE or mcp:FILE#SERVER, MCP servers of a file with `mcpServers`"),
+    "mcp": (
+        _mcp,
+        "mcp:FILE or mcp:FILE#SERVER, MCP servers of a file with `mcpServers`, begun in its folder",
+    ),
 }

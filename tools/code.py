@@ -6,7 +6,7 @@ import warnings
 
 from langchain_core.tools import BaseTool
 
-from agentevo.sandbox import Sandbox, SandboxError, find
+from agentevo.sandbox import Limits, Outcome, Sandbox, SandboxError, find
 from agentevo.tools.context import Context
 from agentevo.tools.decorator import tool
 from agentevo.tools.errors import ToolError
@@ -43,7 +43,7 @@ def python(context: Context) -> BaseTool:
         """
         files = {"main.py": code}
         done = sandbox.run([sandbox.python, "main.py"], files=files, limits=context.limits)
-        return done.text or "(it printed nothing)"
+        return _told(done, context.limits)
 
     return python
 
@@ -60,6 +60,17 @@ def shell(context: Context) -> BaseTool:
             command: One or more lines for sh; there is no network.
         """
         done = sandbox.run(["sh", "-c", command], limits=context.limits)
-        return done.text or "(it printed nothing)"
+        return _told(done, context.limits)
 
     return shell
+
+
+def _told(done: Outcome, limits: Limits) -> str:
+    """Return what a program printed; that it was ended for its output comes first, as is seen."""
+    if done.cut != "output":
+        return done.text or "(it printed nothing)"
+    shown = "\n".join(part for part in (done.stdout.rstrip(), done.stderr.rstrip()) if part)
+    return (
+        f"(ended: it printed more than {limits.n_output:,} bytes; these are the first of them)\n"
+        + shown
+    )

@@ -42,6 +42,11 @@ def tool(
 
 
 def _made(function: Function, name: str | None) -> BaseTool:
+    if getattr(function, "__name__", "") == "<lambda>":
+        raise ToolError(
+            "a lambda is no tool: write a function with a name, types and a docstring, decorated "
+            "with agentevo.tools.tool"
+        )
     called = name or str(getattr(function, "__name__", ""))
     if not callable(function) or isinstance(function, type):
         raise ToolError(f"{function!r} is no function: a tool is a function, decorated")

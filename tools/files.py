@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 from langchain_core.tools import BaseTool, ToolException
@@ -19,18 +20,20 @@ class Workspace:
     """A folder that nothing leads out of, not even a link."""
 
     def __init__(self, folder: str) -> None:
-        """Take the folder, and make it where it is not there.
+        """Take the folder.
 
         Raises:
-            ToolError: none was named, or it is a file.
+            ToolError: none was named, it is not there, or it is a file.
         """
         if not folder:
             raise ToolError("files: write files:FOLDER, the folder that the agent works in")
         self.root = Path(folder).expanduser().resolve()
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ToolError(f"files: {folder} is no folder: {error.strerror}") from None
+        if self.root.exists() and not self.root.is_dir():
+            raise ToolError(f"files: {folder} is no folder")
+        if not self.root.is_dir():
+            raise ToolError(
+                f"files: there is no folder {folder}{_meant(folder)} (a new one: mkdir it first)"
+            )
 
     def inside(self, path: str) -> Path:
         """Return a path of the folder.
@@ -69,6 +72,14 @@ class Workspace:
                 if not path.is_symlink() or path.resolve().is_relative_to(self.root):
                     found.append(path.relative_to(self.root).as_posix())
         return found
+
+
+def _meant(folder: str) -> str:
+    """Return what to add to a message on a folder that is not there: the one that looks alike."""
+    path = Path(folder).expanduser()
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    near = get_close_matches(path.name, [one.name for one in beside if one.is_dir()], n=1)
+    return f"; did you mean {str(path.parent / near[0])!r}?" if near else ""
 
 
 def files(folder: str) -> tuple[BaseTool, ...]:

@@ -7,9 +7,10 @@ outlast the loops of whoever calls them. Their tools are named `server__tool`.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
+import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -17,14 +18,15 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from anyio import BrokenResourceError, ClosedResourceError
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agentevo.tools import tether
 from agentevo.tools.context import Context
 from agentevo.tools.errors import ToolError
+from agentevo.tools.servers_file import ServerSettings, settings_in
 
 if TYPE_CHECKING:
     from mcp import ClientSession
@@ -34,76 +36,7 @@ T = TypeVar("T")
 START_S = 60.0  # a server may have to be fetched first, as by npx
 IDLE_S = 5.0  # after which a server is asked whether it still lives
 PING_S = 5.0
-END_S = 5.0
-
-
-class ServerSettings(BaseModel):
-    """One server of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    command: str = ""
-    """Of a server that is started here and speaks over stdio."""
-    args: tuple[str, ...] = ()
-    env: dict[str, str] = Field(default_factory=dict)
-    cwd: str | None = None
-    url: str = ""
-    """Of a server that is there."""
-    headers: dict[str, str] = Field(default_factory=dict)
-    type: Literal["", "stdio", "http", "streamable-http", "streamable_http", "sse"] = ""
-    timeout: float | None = None
-    """Seconds for one call; None: the agent's."""
-    tools: tuple[str, ...] | None = None
-    """Which of its tools are given to the agent; None: all."""
-    disabled: bool = False
-
-
-def settings_in(path: Path) -> dict[str, ServerSettings]:
-    """Return the servers of a file, variables such as `${TOKEN}` replaced by the environment's.
-
-    Raises:
-        ToolError: the file is not there, or does not say what a server is.
-    """
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ToolError(f"mcp: {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ToolError(f"mcp: {path} is no JSON: {error}") from None
-    servers = read.get("mcpServers") if isinstance(read, dict) else None
-    if not isinstance(servers, dict) or not servers:
-        raise ToolError(f'mcp: {path} has no servers: write {{"mcpServers": {{"name": ...}}}}')
-    found = {}
-    for name, row in servers.items():
-        try:
-            one = ServerSettings.model_validate(_expanded(row, f"{path}: {name}"))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, (name, *first["loc"])))
-            raise ToolError(f"mcp: {path}: {where}: {first['msg']}") from None
-        if bool(one.command) == bool(one.url):
-            raise ToolError(f"mcp: {path}: {name} has to have either a command or a url")
-        found[name] = one
-    return found
-
-
-def _expanded(value: object, where: str) -> object:
-    if isinstance(value, dict):
-        return {key: _expanded(one, where) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_expanded(one, where) for one in value]
-    if not isinstance(value, str):
-        return value
-
-    def of_environment(match: re.Match[str]) -> str:
-        name, _, default = match[1].partition(":-")
-        if name in os.environ:
-            return os.environ[name]
-        if ":-" in match[1]:
-            return default
-        raise ToolError(f"mcp: {where} wants the environment variable {name}, which is not set")
-
-    return re.sub(r"\$\{([^}]+)\}", of_environment, value)
+END_S = 8.0  # a server has 2 s to end by itself, and 2 s more once it is asked to
 
 
 class Servers:
@@ -173,6 +106,10 @@ class Servers:
 
     async def _stop_all(self) -> None:
         await asyncio.gather(*(one.stop() for one in self._servers), return_exceptions=True)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for one in rest:  # such as calls that nobody waits for any more
+            one.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
 
 class _Server:
@@ -213,6 +150,7 @@ class _Server:
             try:
                 await asyncio.wait_for(asyncio.shield(ready), START_S)
             except Exception as error:
+                ready.cancel()  # nobody waits for it now
                 await self.stop()
                 said.seek(0)
                 last = " ".join(said.read()[-500:].split())
@@ -262,15 +200,32 @@ class _Server:
             async with create_session(told) as session:
                 yield session
             return
+        command, *rest = self._command(environment := get_default_environment() | one.env)
         started = StdioServerParameters(
-            command=one.command, args=list(one.args), cwd=one.cwd,
-            env=get_default_environment() | one.env,
-        )  # fmt: skip
+            command=command, args=rest, cwd=one.cwd or None, env=environment
+        )
         async with AsyncExitStack() as stack:
             # its own copy: the session outlasts the file that we read its first words from
             log = stack.enter_context(os.fdopen(os.dup(said.fileno()), "w"))
             streams = await stack.enter_async_context(stdio_client(started, errlog=log))
             yield await stack.enter_async_context(ClientSession(*streams))
+
+    def _command(self, environment: Mapping[str, str]) -> list[str]:
+        """Return what starts the server, and ends it when this process is gone.
+
+        Raises:
+            ToolError: there is no such program or folder.
+        """
+        one = self._settings
+        if not (folder := Path(one.cwd)).is_dir():
+            raise ToolError(f"there is no folder {folder}")
+        program = str(folder / one.command) if os.sep in one.command else one.command
+        if shutil.which(program, path=environment.get("PATH")) is None:
+            raise ToolError(f"there is no program {program}")
+        if sys.platform == "win32":  # its job objects end it
+            return [program, *one.args]
+        held = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
+        return [*held, program, *one.args]
 
     async def call(self, name: str, arguments: dict[str, Any], *, again: bool = False) -> str:
         """Call a tool; a server that is gone is started anew first.
@@ -325,6 +280,8 @@ class _Server:
         self._ending.set()
         task, self._task = self._task, None
         if task is not None:
+            if self._session is None:  # it is not at the point where it waits for the end
+                task.cancel()
             with suppress(BaseException):
                 await asyncio.wait_for(task, END_S)
 

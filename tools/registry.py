@@ -19,7 +19,7 @@ from langchain_core.tools import BaseTool, BaseToolkit
 
 from agentevo.tools import builtin
 from agentevo.tools.context import Context
-from agentevo.tools.decorator import tool
+from agentevo.tools.decorator import Function, tool
 from agentevo.tools.errors import ToolError
 
 GROUP = "agentevo.tools"
@@ -83,20 +83,25 @@ class Toolbox:
     """Tools that were asked for by name, and what they hold open.
 
     Args:
-        asked: names as `load` takes them, and tools themselves.
+        asked: names as `load` takes them, tools themselves, and functions that become tools.
         context: what built-in tools need of their surroundings.
 
     Raises:
         ToolError: one is not there, cannot be opened, or has the name of another.
     """
 
-    def __init__(self, asked: Iterable[str | BaseTool], context: Context | None = None) -> None:
+    def __init__(
+        self, asked: Iterable[str | BaseTool | Function], context: Context | None = None
+    ) -> None:
         """Open all of them, or none."""
         self._closing: list[Closing] = []
         found: dict[str, BaseTool] = {}
         try:
             for one in asked:
-                some, closing = ((one,), None) if isinstance(one, BaseTool) else load(one, context)
+                if isinstance(one, str):
+                    some, closing = load(one, context)
+                else:
+                    some, closing = _tools_of(repr(one), one), None
                 if closing is not None:
                     self._closing.append(closing)
                 for made in some:

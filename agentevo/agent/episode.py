@@ -30,6 +30,8 @@ class Limits:
     """Replies in a row that may state no action."""
     reply_timeout_s: float = 300.0
     """For one reply."""
+    step_timeout_s: float = 120.0
+    """For one step of the environment. 0: none."""
 
 
 Plan = tuple[tuple[str, str], ...]

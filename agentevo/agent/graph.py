@@ -23,6 +23,7 @@ from langgraph.runtime import Runtime
 
 from agentevo.agent.acting import explored, planned, reply_of
 from agentevo.agent.episode import Attempt, Episode, Limits, Look, Recollection
+from agentevo.agent.stepping import stepped
 from agentevo.agent.tools import (
     call_all,
     call_tool,
@@ -162,7 +163,7 @@ async def observe(state: State, runtime: Runtime[Episode]) -> State:
         if action is None:
             observation = _said(before, prompts.MALFORMED)
         else:
-            observation = await asyncio.to_thread(episode.environment.step, action)
+            observation = await stepped(episode.environment, action, episode.limits.step_timeout_s)
             keep = bool(observation.info.get("keep"))
     step = Step(
         thought="" if reply.thought == action else reply.thought,

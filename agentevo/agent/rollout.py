@@ -21,8 +21,9 @@ from langgraph.types import StreamMode
 from agentevo.agent.episode import Corrector, Episode, Explore, Limits, Recaller, Recollection
 from agentevo.agent.graph import State, build
 from agentevo.agent.rules import Rules
+from agentevo.agent.stepping import StepTimeoutError
 from agentevo.backbones.backbone import Backbone
-from agentevo.benchmarks import Environment, Task
+from agentevo.benchmarks import Environment, ScoreError, Task, check_score
 from agentevo.config import ToolCalls
 from agentevo.experience import Ending, Given, Purpose, Step, Trajectory
 
@@ -102,6 +103,9 @@ async def play(
         occasion: names the episode.
         watch: hears of each step as it is done.
         hear: hears of each reply as it comes, piece by piece where the model streams.
+
+    Raises:
+        ScoreError: the benchmark states a score that is none.
     """
     began = time.monotonic()
     name = occasion.episode_id(task)
@@ -158,9 +162,15 @@ async def play(
                 continue
             n_known = len(state.get("steps", ()))
             state = update
+            if "observation" in state:
+                check_score(state["observation"], task.benchmark)
             for step in state.get("steps", ())[n_known:]:
                 if watch is not None:
                     watch(step)
+    except ScoreError:  # no episode of this benchmark can be judged
+        raise
+    except StepTimeoutError as caught:  # the step goes on, and has the environment
+        error, environment = f"{type(caught).__name__}: {caught}", None
     except (Exception, SystemExit) as caught:  # an engine may call exit
         error = f"{type(caught).__name__}: {caught}"
     finally:
@@ -273,6 +283,7 @@ async def play_all(
             running.add(asyncio.create_task(play(player, benchmark, task, occasion)))
 
     fill()
+    done: set[asyncio.Task[list[Trajectory]]] = set()
     try:
         while running:
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -283,4 +294,4 @@ async def play_all(
     finally:
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*running, *done, return_exceptions=True)

@@ -51,6 +51,8 @@ class Rules:
             if fnmatchcase(name, one) or fnmatchcase(whole, one)
         ]
         told = found[0] if found else "allow"
+        if told == "ask" and self.ask is None:
+            return f"{name} was not called: a person has to allow it, and there is nobody to ask."
         if told == "ask" and self.ask is not None:
             told = "allow" if await self.ask(name, arguments) else "deny"
         return "" if told == "allow" else f"{name} was not called: that is not allowed here."

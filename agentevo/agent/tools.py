@@ -164,7 +164,8 @@ async def _call(
     use = ToolUse(name, time.monotonic() - began, error[-MAX_ERROR:])
     n = len(result)
     if n > rules.max_characters:
-        result = result[: rules.max_characters] + f" ... ({n} characters in all)"
+        most = rules.max_characters
+        result = result[:most] + f" ... (the first {most:,} of {n:,} characters)"
     return Called("".join(one for one in result if one.isprintable() or one in "\n\t"), use)
 
 

@@ -231,6 +231,22 @@ class Endpoint:
         model: Runnable[LanguageModelInput, AIMessage] = line.model.model_copy(update=taken)
         if tools:
             model = line.model.model_copy(update=taken).bind_tools(list(tools))
+        try:
+            return self.checked(await self._reply(line, model, messages, hear))
+        except Exception as error:
+            why = self._fault(error, line.model)
+            if not why:
+                raise
+            raise BackboneError(f"{self.name} {why}") from error
+
+    async def _reply(
+        self,
+        line: _Line,
+        model: Runnable[LanguageModelInput, AIMessage],
+        messages: Sequence[BaseMessage],
+        hear: Hear | None,
+    ) -> AIMessage:
+        """Return the model's reply, asked for until it comes or the time for that is over."""
         reply, said = None, list[str]()
 
         def listen(text: str) -> None:
@@ -255,7 +271,27 @@ class Endpoint:
                     )
                     reply = await asyncio.wait_for(asked, self.settings.timeout_s)
         assert reply is not None
-        return self.checked(reply)
+        return reply
+
+    def _fault(self, error: Exception, model: BaseChatModel) -> str:
+        """Return what to say of an error that does not speak for itself; empty: it does."""
+        chain = list(_chain(error))
+        if any(isinstance(one, BackboneError | NotImplementedError) for one in chain):
+            return ""
+        if any(isinstance(getattr(one, "status_code", None), int) for one in chain):
+            return ""
+        if isinstance(error, TimeoutError):
+            return f"gave no reply within {self.settings.timeout_s:g} s"
+        if any(map(_is_transport, chain)):
+            return f"cannot be reached: {error} ({_in_words(chain[-1])})"
+        if not hasattr(model, "root_async_client"):  # somebody's own model: its error is theirs
+            return ""
+        is_empty = "No generation chunks" in str(error)  # LangChain's word for an empty stream
+        why = "its stream held nothing" if is_empty else _in_words(error)
+        return (
+            f"gave no reply that can be read: {why} (does its URL lead to OpenAI's API, as in "
+            "http://localhost:8000/v1?)"
+        )
 
     def checked(self, reply: AIMessage) -> AIMessage:
         """Return a reply, stamped with what served it."""

@@ -39,6 +39,11 @@ def _folder(name: str) -> Path:
         found = Path(snapshot_download(name, local_files_only=True))
     except (HFValidationError, LocalEntryNotFoundError):
         found = Path(name)
+    if (found / "adapter_config.json").is_file():
+        raise BackboneError(
+            f"{name} is a LoRA adapter and no whole model: export it once more with --merged "
+            "(agentevo adapters export --merged)"
+        )
     if not (found / "config.json").is_file():
         raise BackboneError(
             f"{name or '(nothing)'} is no model: neither a folder with a config.json, nor a name "
@@ -128,7 +133,8 @@ def load(name: str, *, n_slots: int = 32, settings: EndpointSettings | None = No
         if (made := of_provider(kind, rest, settings)) is not None:
             return made
     known = sorted([*OURS, *points])
-    raise BackboneError(f"there is no backbone {name!r}{hint(kind, known)}")
+    also = "; or PROVIDER:MODEL, such as openai:gpt-5; or file.py:NAME"
+    raise BackboneError(f"there is no backbone {name!r}{hint(kind, known, also)}")
 
 
 def weights_of(name: str, settings: EndpointSettings | None = None) -> Path | None:
@@ -158,6 +164,7 @@ def weights_of(name: str, settings: EndpointSettings | None = None) -> Path | No
 def _called(name: str, found: object, n_slots: int, settings: EndpointSettings) -> Backbone:
     """Return the backbone that a file gives: a chat model, or a function that returns one."""
     from langchain_core.language_models import BaseChatModel
+    from pydantic import BaseModel
 
     from agentevo.backbones.endpoint import Endpoint
 
@@ -169,6 +176,11 @@ def _called(name: str, found: object, n_slots: int, settings: EndpointSettings) 
         return Endpoint(name, lambda: found, settings)
     if not callable(found):
         raise BackboneError(f"{wanted}, not a {type(found).__name__}")
+    if isinstance(found, type) and issubclass(found, BaseModel) and _takes_fields(found):
+        short = found.__name__
+        raise BackboneError(
+            f"{wanted}, not the class {short}: write `mine = {short}(...)`, and name that"
+        )
     try:
         inspect.signature(found).bind("", n_slots)
     except TypeError as error:
@@ -179,3 +191,9 @@ def _called(name: str, found: object, n_slots: int, settings: EndpointSettings) 
     if not isinstance(built, Backbone):
         raise BackboneError(f"{wanted}, not a {type(built).__name__}")
     return built
+
+
+def _takes_fields(found: type) -> bool:
+    """Return whether a pydantic class is made of its fields alone, as it is by default."""
+    own = next(one for one in found.__mro__ if "__init__" in vars(one))
+    return own.__module__.startswith(("pydantic.", "langchain_core."))

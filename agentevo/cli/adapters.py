@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from agentevo.cli import output
-from agentevo.cli.runs import RUN, arm_text, chosen, print_change
+from agentevo.cli.runs import RUN, arm_text, check_was_in_force, chosen, print_change
 from agentevo.cli.values import QUIET, check_choice
+from agentevo.evaluation.words import gate_words
 
 if TYPE_CHECKING:
     from agentevo.ledger import AdapterRecord
@@ -24,6 +25,14 @@ app = typer.Typer(
 NAME = typer.Argument(metavar="ADAPTER", help="An adapter's name.")
 NAMES = typer.Argument(metavar="ADAPTER...", help="Two or more.")
 OUT = typer.Argument(metavar="FOLDER", help="Where to; must not be there.")
+LEFT_OUT = {
+    "success": "no success",
+    "gained": "no gain",
+    "near_duplicate": "much the same",
+    "held_out": "like a held-out task",
+    "told": "without a lesson in the prompt",
+}
+"""Why a trace was not learned from, in words, by the filter's name."""
 
 
 def _open(run: str, *, write: bool = False, to_play: bool = False) -> Run:
@@ -42,6 +51,9 @@ def _record(run: Run, name: str) -> AdapterRecord:
     from agentevo.strategies import hint
 
     known = {one.name: one for one in run.ledger.adapters(run.id)}
+    if name == "plain" and name not in known:
+        raise RunError("'plain' is the model as it was, and no adapter: name one of run "
+                       f"{run.id} (known: {', '.join(known) or 'none'})")  # fmt: skip
     if name not in known:
         raise RunError(f"run {run.id} has no adapter {name!r}{hint(name, list(known))}")
     return known[name]
@@ -78,12 +90,14 @@ def list_(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
         print(f"run {opened.id} has trained no adapter")
     else:
         output.print_table(
-            ["adapter!", "from", "trainer", "traces#", "score before#", "after#", "size#", ""],
+            ["adapter!", "from", "by", "traces#", "gate", "score before#", "after#", "size#",
+             "in force"],
             [
                 [one["adapter"], ", ".join(one["parents"]) or "plain", one["way"],
-                 one["card"].get("data", {}).get("n_traces"), _score(one["score_before"]),
-                 _score(one["score_after"]), _megabytes(one["size"]),
-                 "in force" if one["in_force"] else ""]
+                 one["card"].get("data", {}).get("n_traces"),
+                 (list(one["verdicts"].values()) or ["not at the gate yet"])[-1],
+                 _score(one["score_before"]), _score(one["score_after"]), _megabytes(one["size"]),
+                 "yes" if one["in_force"] else ""]
                 for one in found
             ],
         )  # fmt: skip
@@ -100,7 +114,7 @@ def _megabytes(size: int | None) -> str:
 @app.command("show")
 def show(run: str = RUN, adapter: str = NAME, as_json: bool = output.AS_JSON) -> None:
     """Show what an adapter was trained on, from what, how, and what it came to."""
-    from agentevo.evaluation.adapters import facts
+    from agentevo.evaluation.adapters import facts, in_order
 
     opened = _open(run)
     try:
@@ -112,12 +126,14 @@ def show(run: str = RUN, adapter: str = NAME, as_json: bool = output.AS_JSON) ->
         return
     card = one["card"]
     data, figures = card.get("data", {}), card.get("figures", {})
-    verdicts = "; ".join(f"{kind}: {verdict}" for kind, verdict in one["verdicts"].items())
+    verdicts = "; ".join(
+        f"{gate_words(kind)}: {verdict}" for kind, verdict in one["verdicts"].items()
+    )
     rows: list[tuple[str, object]] = [
         ("generation", one["generation"]),
         ("trained from", ", ".join(one["parents"]) or "the plain weights"),
         ("by", one["way"]),
-        ("gate", verdicts or "not judged"),
+        ("gate", verdicts or "not at the gate yet"),
         ("score before, after", " to ".join(
             _score(one[key]) for key in ("score_before", "score_after") if one[key] is not None)),
         ("in force after", ", ".join(f"generation {n}" for n in one["used_in"]) or "no generation"),
@@ -129,12 +145,17 @@ def show(run: str = RUN, adapter: str = NAME, as_json: bool = output.AS_JSON) ->
             "n_stale": "of these, by other weights", "n_rehearsed": "made up",
             "n_turns": "turns", "n_pairs": "pairs", "hash": "hash"}  # fmt: skip
     rows += [(f"data: {word}", data[key]) for key, word in told.items() if data.get(key)]
-    for key, word in (("by_level", "level"), ("by_generation", "generation"),
-                      ("by_adapter", "played by"), ("filtered", "taken out by")):  # fmt: skip
+    for key, word in (("by_level", "traces by level"), ("by_generation", "traces by generation"),
+                      ("by_adapter", "traces by the weights that played"),
+                      ("filtered", "left out")):  # fmt: skip
         if some := data.get(key):
-            rows.append((f"data: traces by {word}" if key != "filtered" else "data: taken out by",
-                         ", ".join(f"{name}: {n}" for name, n in some.items())))  # fmt: skip
-    rows += [(f"training: {name}", f"{value:,.4g}") for name, value in figures.items()]
+            told_of = some if key == "filtered" else in_order(some)
+            rows.append((f"data: {word}", ", ".join(
+                f"{LEFT_OUT.get(name, name)}: {n}" for name, n in told_of.items())))  # fmt: skip
+    rows += [
+        (f"training: {name.removeprefix('n_').replace('_', ' ')}", f"{value:,.4g}")
+        for name, value in figures.items()
+    ]
     rows += [(f"merged: {name}", f"{share:.3g}") for name, share in card.get("merged", {}).items()]
     output.print_table([one["adapter"], ""], [row for row in rows if row[1] != ""])
 
@@ -193,7 +214,7 @@ def merge(
         raise ConfigError(f"--shares {shares!r}: write numbers, such as 0.7,0.3") from None
     if len(set(adapters)) < max(2, len(adapters)):
         raise ConfigError("merge wants two different adapters or more")
-    if any(one <= 0 for one in weighed):
+    if not all(0 < one < float("inf") for one in weighed):
         raise ConfigError(f"--shares {shares!r}: each is above 0")
     if name is not None and (not re.fullmatch(r"\w[\w.-]*", name) or name == "plain"):
         raise RunError(f"{name!r} is no name for an adapter: a letter or digit, then also '.', '-'")
@@ -256,12 +277,17 @@ def export(
     as_json: bool = output.AS_JSON,
 ) -> None:
     """Write an adapter as a folder that PEFT, transformers and vLLM load."""
+    from agentevo.evaluation.model_card import base_name, model_card
     from agentevo.updating.adapters import export as write
 
     opened = _open(run)
     try:
-        folder = opened.adapter_folder(_record(opened, adapter).name)
-        write(folder, _weights(opened), out, merged=merged)
+        record, weights = _record(opened, adapter), _weights(opened)
+        write(
+            opened.adapter_folder(record.name), weights, out, merged=merged,
+            base=base_name(opened.config.backbone),
+            readme=model_card(opened, record, weights, merged=merged),
+        )  # fmt: skip
     finally:
         opened.close()
     output.print_json({"path": str(out)}) if as_json else print(out)
@@ -282,10 +308,14 @@ def adopt(
     from agentevo import api
     from agentevo.cli.live import View
     from agentevo.cli.progress import Progress
+    from agentevo.folders import RunError
 
     opened = _open(run, write=True, to_play=True)
     try:
-        name = _taken_in(opened, Path(adapter)) if Path(adapter).is_dir() else adapter
+        source = Path(adapter)
+        if source.name != adapter and not source.is_dir():
+            raise RunError(f"there is no folder {source}")
+        name = _taken_in(opened, source) if source.is_dir() else adapter
         _record(opened, name)
         old = opened.incumbent()
         with View(Progress(), quiet=quiet) as view:
@@ -316,15 +346,16 @@ def _taken_in(run: Run, source: Path) -> str:
 def rollback(
     run: str = RUN,
     adapter: str = typer.Argument(
-        metavar="ADAPTER", help="Of the run, or 'plain': the weights as they were."
+        metavar="ADAPTER", help="One that was in force, or 'plain': the weights as they were."
     ),
     as_json: bool = output.AS_JSON,
 ) -> None:
-    """Put an adapter of the run in force by hand, past the gate; nothing is deleted."""
+    """Put an adapter that was in force before in force again; nothing is deleted."""
     opened = _open(run, write=True)
     try:
         old = opened.incumbent()
         new = chosen(opened, old, None, adapter)
+        check_was_in_force(opened, new)
         opened.roll_back(new)
     finally:
         opened.close()

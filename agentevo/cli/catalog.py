@@ -6,6 +6,7 @@ import typer
 
 from agentevo.cli import output
 from agentevo.cli.values import LEVELS, parse_levels
+from agentevo.evaluation.words import count
 
 benchmarks = typer.Typer(help="Benchmarks: list, show, check.", no_args_is_help=True)
 recipes = typer.Typer(help="Recipes: list, show.", no_args_is_help=True)
@@ -87,10 +88,12 @@ def check_benchmark(
     else:
         output.print_table(
             ["", "check", "of", "seen"],
-            [["ok" if one.ok else "FAULT", one.check, one.subject, one.message]
-             for one in findings],
+            [["FAULT" if not one.ok else "ok" if one.judged else "-", one.check, one.subject,
+              one.message] for one in findings],
         )  # fmt: skip
-        print(f"{len(findings)} checks, {len(faults)} faults")
+        n_open = sum(not one.judged for one in findings)
+        told = f", {n_open} not judged" if n_open else ""
+        print(f"{count(len(findings), 'check')}, {count(len(faults), 'fault')}{told}")
     if faults:
         raise typer.Exit(1)
 

@@ -8,6 +8,7 @@ import typer
 
 from agentevo.cli import output
 from agentevo.cli.runs import app
+from agentevo.evaluation.words import count
 
 RUNS = typer.Argument(metavar="RUN RUN ...", help="Names or folders.")
 
@@ -32,9 +33,10 @@ def compare(
     if as_json:
         output.print_json(found)
         return
+    n_tasks = {one.n_tasks for one in found if one.evolved}
     rows = [
         [
-            one.run, one.recipe, str(one.n_tasks),
+            one.run, one.recipe, f"{one.n_tasks} of {one.n_played}",
             output.percent_span(one.plain.estimate, one.plain) if one.plain else "not played",
             output.percent_span(one.evolved.estimate, one.evolved) if one.evolved else "not played",
             output.gain_span(one.difference.estimate, one.difference) if one.difference else "",
@@ -45,4 +47,11 @@ def compare(
     output.print_table(
         ["run", "recipe", "tasks#", "plain#", "evolved#", f"over {found[0].run}#", "tokens#"], rows
     )
-    print("scores on the test split; differences paired by task, in points, with 95 % intervals")
+    shared = any(one.difference for one in found)
+    print(
+        f"scores on {count(n_tasks.pop(), 'test task')} that all of them played, paired by task; "
+        "differences in points, with 95 % intervals"
+        if shared
+        else "scores on test tasks of their own, with 95 % intervals: the runs share none, and "
+        "nothing is compared"
+    )

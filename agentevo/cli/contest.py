@@ -10,6 +10,7 @@ import typer
 
 from agentevo.cli import output
 from agentevo.cli.values import CONFIG, LEVELS, QUIET, SETS, parse_levels
+from agentevo.evaluation.words import count
 
 if TYPE_CHECKING:
     from agentevo.contest import Contest, Result
@@ -123,7 +124,7 @@ def _show(contest: Contest, result: Result, failed: list[str]) -> None:
             ["recipe!", "group#", "score#", f"gain on {table.baseline}#", "p#", "lost#",
              "learning, M#", "points per M#", "test#"],
             [_row(one) for one in table.places],
-            f"{table.n_tasks} test tasks, seeds: {', '.join(map(str, result.seeds))}",
+            f"{count(table.n_tasks, 'test task')}, seeds: {', '.join(map(str, result.seeds))}",
         )  # fmt: skip
         print(
             "group 1: cannot be told from the best; score in % and gain in points, with 95 % "

@@ -83,7 +83,7 @@ def _of_run(run: str, benchmark: str | None, sets: Sequence[str]) -> Run:
 @contextmanager
 def _plain(backbone: str, benchmark: str, sets: Sequence[str]) -> Iterator[Run]:
     """Yield a run that lasts as long as it is evaluated."""
-    from agentevo.api import settle
+    from agentevo.api import check_tools, settle
     from agentevo.config import parse_set
     from agentevo.folders import RunError, home
     from agentevo.run import Run
@@ -97,6 +97,7 @@ def _plain(backbone: str, benchmark: str, sets: Sequence[str]) -> Iterator[Run]:
     with tempfile.TemporaryDirectory(prefix="evaluate-", dir=home()) as folder:
         run = Run.start(Path(folder) / "run", config)
         try:
+            check_tools(run)
             yield run
         finally:
             run.close()

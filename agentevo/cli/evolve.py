@@ -12,7 +12,6 @@ from agentevo.cli import output
 from agentevo.cli.values import CONFIG, LEVELS, QUIET, SETS, parse_levels
 
 if TYPE_CHECKING:
-    from agentevo.evaluation.ablation import Row
     from agentevo.run import Run
 
 
@@ -120,11 +119,14 @@ def _carry_out(run: Run, *, quiet: bool) -> None:
     """Do all of the run that is still to be done, showing how it goes."""
     from agentevo.api import carry_out
     from agentevo.cli.live import View
-    from agentevo.cli.progress import Progress, n_episodes
+    from agentevo.cli.progress import Progress, n_episodes, n_known
 
     config = run.config
     n_levels = len(config.levels or run.benchmark().levels)
-    progress = Progress(n_generations=config.n_generations, n_expected=n_episodes(config, n_levels))
+    progress = Progress(
+        n_generations=config.n_generations, n_expected=n_episodes(config, n_levels),
+        n_before=n_known(run),
+    )  # fmt: skip
     if not quiet:
         _say(f"run {run.id} in {run.folder}")
     with View(progress, quiet=quiet) as view:
@@ -134,41 +136,39 @@ def _carry_out(run: Run, *, quiet: bool) -> None:
 def _show(run: Run, *, as_json: bool) -> None:
     """Print what the run came to, from its ledger."""
     from agentevo.api import report_of
-    from agentevo.cli.runs import name_of, summary
-    from agentevo.evaluation.report import arms_table
+    from agentevo.cli.runs import print_broken, print_test, summary
+    from agentevo.evaluation.overview import called
+    from agentevo.evaluation.words import gate_words
     from agentevo.run import Run as Opened
 
     done = Opened.open(run.folder)
     try:
-        rows: list[Row] = arms_table(done)
         facts = summary(done)
     finally:
         done.close()
-    report = report_of(run)
+    report, name = report_of(run), called(run)
     if as_json:
-        output.print_json(facts | {"arms": rows, "report": str(report)})
+        output.print_json(facts | {"report": str(report)})
         return
-    if rows:
-        output.print_arms(rows, "Test split")
+    print_test(facts, name)
     for one in facts["verdicts"]:
-        print(f"generation {one['generation']}, {one['kind']}: {one['verdict']}. {one['reason']}")
+        what = f"generation {one['generation']}, {gate_words(one['kind'])}"
+        print(f"{what}: {one['verdict']}. {one['reason']}")
     force = facts["in_force"]
     print(
         f"in force: memory version {force['memory_version']}, {force['adapter'] or 'plain weights'}"
     )
-    if rows and (same := output.same_arms(force["memory_version"], force["adapter"])):
-        print(same)
+    print_broken(facts, name)
     print(f"\nreport: {report}")
     print("next:")
-    name = name_of(run)
     for line in (f"inspect {name}", f"memory list {name}", f"runs report {name} --open"):
         print(f"  {output.program()} {line}")
 
 
 def _resume_line(run: Run) -> str:
-    from agentevo.cli.runs import name_of
+    from agentevo.evaluation.overview import called
 
-    return f"{output.program()} evolve --resume {name_of(run)}"
+    return f"{output.program()} evolve --resume {called(run)}"
 
 
 def _say(text: str) -> None:

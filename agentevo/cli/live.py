@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from agentevo.cli.output import percent, percent_span, stderr
 from agentevo.cli.progress import Progress, clock
+from agentevo.evaluation.words import gate_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,7 +69,8 @@ class View:
             if self._quiet:
                 return
             if news.kind == "verdict":
-                self.say(f"generation {news.generation}: {news.decision}, {news.text}")
+                told = f"{news.decision}, {_told(news.text)}"
+                self.say(f"generation {news.generation}: {told}")
             elif news.kind == "lessons":
                 self.say(f"generation {news.generation}: lessons: {self.progress.lessons}")
             elif self._live is None:
@@ -100,15 +102,18 @@ class View:
             parts.append(f"success {percent(won[2].estimate)}")
         if score := one.score():
             parts.append(f"score {percent_span(score.estimate, score)}")
+        if one.n_seen and one.n_seen < one.n_done:
+            parts.append(f"of the {one.n_seen} played now")
         if (left := one.left_s()) is not None:
             parts.append(f"about {clock(left)} left")
         return "  ".join(parts)
 
     def _where(self) -> str:
         one = self.progress
+        phase = gate_words(one.phase)
         if not one.n_generations or not one.generation or one.phase == "test":
-            return one.phase
-        return f"generation {one.generation} of {one.n_generations}, {one.phase}"
+            return phase
+        return f"generation {one.generation} of {one.n_generations}, {phase}"
 
     def panel(self) -> RenderableType:
         """Return the panel as it stands."""
@@ -137,8 +142,14 @@ class View:
             for generation, decision, reason in one.verdicts[-4:]:
                 text = Text(f"{generation}: ")
                 text.append(decision, style=COLOURS.get(decision, ""))
-                table.add_row("verdict", text.append(f"  {reason}"))
+                table.add_row("verdict", text.append(f"  {_told(reason)}"))
             left = one.left_s()
             about = "" if left is None else f", about {clock(left)} left"
             table.add_row("time", f"{clock(one.elapsed_s)}{about}")
             return Panel(table, title="agentevo", title_align="left", expand=False)
+
+
+def _told(verdict: str) -> str:
+    """Return a verdict's reason with what stood at the gate in words."""
+    what, _, why = verdict.partition(": ")
+    return f"{gate_words(what)}: {why}"

@@ -14,6 +14,7 @@ import typer
 from agentevo.cli import output
 from agentevo.cli.runs import RUN
 from agentevo.cli.values import check_choice
+from agentevo.evaluation.words import count
 
 if TYPE_CHECKING:
     from agentevo.evaluation.lessons import Worth
@@ -145,7 +146,7 @@ def show(
     print(
         f"utility: {worth.text(found)}{f', of episodes with / without: {counts}' if counts else ''}"
     )
-    print(f"shown in {facts['n_shown']} episodes, withheld from {facts['n_withheld']}")
+    print(f"shown in {count(facts['n_shown'], 'episode')}, withheld from {facts['n_withheld']}")
     for one in suspicious:
         print(f"suspicious: {one}")
     for source in found.provenance:
@@ -156,9 +157,9 @@ def show(
         reason = verdict.evidence.get("reason", "")
         print(f"generation {verdict.generation}, version {version}: {verdict.verdict}, {reason}")
     if uses:
-        count = Counter((one.role, one.episode.success) for one in uses)
+        times = Counter((one.role, one.episode.success) for one in uses)
         parts = [
-            f"{role} in {count[role, True]} that succeeded and {count[role, False]} that did not"
+            f"{role} in {times[role, True]} that succeeded and {times[role, False]} that did not"
             for role in dict.fromkeys(one.role for one in uses)
         ]
         print(f"of all episodes: {'; '.join(parts)} (--json lists them)")
@@ -197,7 +198,9 @@ def pick(prefix: str, found: tuple[Lesson, ...]) -> Lesson:
     if matches:
         ids = ", ".join(one.id for one in matches[:5])
         raise LessonNotFoundError(f"{len(matches)} lessons begin with {prefix!r}: {ids}")
-    raise LessonNotFoundError(f"there is no lesson {prefix!r}; there are {len(found)} lessons")
+    raise LessonNotFoundError(
+        f"there is no lesson {prefix!r}; the run has {count(len(found), 'lesson')}"
+    )
 
 
 def _print_lessons(lessons: list[Lesson], worth: Worth, near: list[float] | None = None) -> None:

@@ -12,6 +12,7 @@ from agentevo.cli.memory import app, pick
 from agentevo.cli.memory_edit import LESSON
 from agentevo.cli.runs import RUN
 from agentevo.cli.values import LEVELS, QUIET, check_choice, parse_levels
+from agentevo.evaluation.words import count
 
 if TYPE_CHECKING:
     from agentevo.cycle import Cycle
@@ -83,4 +84,5 @@ def ablate(
         [[name, len(some), output.percent(sum(some) / len(some))] for name, some in rows.items()],
     )
     print(f"it is worth {output.gain_span(gain.estimate, gain)} points on the {split} split; "
-          f"{n_shown} of {len(pairs)} tasks end with another score")  # fmt: skip
+          f"{n_shown} of {count(len(pairs), 'task')} {'ends' if n_shown == 1 else 'end'} with "
+          "another score")  # fmt: skip

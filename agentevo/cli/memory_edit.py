@@ -15,6 +15,7 @@ from agentevo.cli import output
 from agentevo.cli.memory import app, pick
 from agentevo.cli.runs import RUN
 from agentevo.cli.values import check_choice
+from agentevo.evaluation.words import count
 from agentevo.folders import user
 
 if TYPE_CHECKING:
@@ -172,13 +173,16 @@ def review(run: str = RUN) -> None:
                 print("".join(f"  not vouched for: {taint}\n" for taint in source.taint), end="")
             last = history(memory.engine, memory.scope, one.id)[-1]
             print(f"  {last.who}: {last.why}")
-            if _reviewed(memory, one) == "quit":
+            if (said := _reviewed(memory, one)) == "quit":
+                print(f"{count(len(waiting) - number + 1, 'lesson')} still to be reviewed")
                 return
+            now = memory.get(one.id)
+            print(f"{said}: {now.id} is {now.status}, memory version {memory.version}")
 
 
 def _reviewed(memory: Memory, lesson: Lesson) -> str:
-    """Ask what is to become of a lesson, and do it; return the answer."""
-    answers = {"a": "accept", "r": "retire", "e": "edit", "s": "skip", "q": "quit"}
+    """Ask what is to become of a lesson, and do it; return in a word what was done."""
+    answers = {"a": "accepted", "r": "retired", "e": "edited", "s": "skipped", "q": "quit"}
     said = ""
     while said not in answers:
         said = typer.prompt("[a]ccept, [r]etire, [e]dit and accept, [s]kip, [q]uit", default="s")

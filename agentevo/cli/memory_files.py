@@ -13,6 +13,7 @@ from agentevo.cli.memory import app, pick
 from agentevo.cli.memory_edit import opened
 from agentevo.cli.runs import RUN
 from agentevo.cli.values import QUIET, check_choice
+from agentevo.evaluation.words import count
 from agentevo.folders import user
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def export(
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise typer.BadParameter(f"{out} cannot be written: {error.strerror}") from None
-    print(f"{len(found)} lessons")
+    print(count(len(found), "lesson"))
     print(out)
 
 
@@ -220,7 +221,8 @@ def rebuild(
             made = of.rebuild(
                 embedder, lambda n_done, n_all: bar.update(task, completed=n_done, total=n_all)
             )
-        print(f"the index is made anew: {len(made.mended.ids)} lessons, by {of.embedder().name}")
+        n_lessons = count(len(made.mended.ids), "lesson")
+        print(f"the index is made anew: {n_lessons}, by {of.embedder().name}")
     finally:
         of.close()
 

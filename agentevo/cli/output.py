@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
+from agentevo.evaluation.words import count
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -136,8 +138,8 @@ def print_arms(rows: Sequence[Row], title: str) -> None:
             ]
             for row in rows
         ],
-        f"{title}: {rows[0].n} tasks; in % with 95 % intervals; best: best score reached, as in "
-        "TALES; steps and tokens per episode",
+        f"{title}: {count(rows[0].n, 'task')}; in % with 95 % intervals; best: best score "
+        "reached, as in TALES; steps and tokens per episode",
     )  # fmt: skip
 
 
@@ -146,13 +148,13 @@ def _short(estimate: float, span: Span) -> str:
 
 
 def same_arms(memory_version: int, adapter: str) -> str:
-    """Return in words which of the four arms are one and the same; empty: none."""
+    """Return in words which of a pair's four arms are one and the same; empty: none."""
     if not memory_version and not adapter:
-        return "nothing was promoted: all four arms are the plain backbone, played once"
+        return "no lessons and no adapter: all four arms are the plain backbone, played once"
     if not adapter:
-        return "no weights were promoted: 'weights' is plain, and 'both' is memory alone"
+        return "no adapter: 'weights' is plain, and 'both' is memory alone"
     if not memory_version:
-        return "no lessons were promoted: 'memory' is plain, and 'both' is the weights alone"
+        return "no lessons: 'memory' is plain, and 'both' is the weights alone"
     return ""
 
 
@@ -172,5 +174,5 @@ def print_evidence(evidence: Evidence) -> None:
         ),
     ]
     if evidence.n_more_pairs is not None:
-        rows.append(("would tell", f"about {evidence.n_more_pairs} more pairs"))
+        rows.append(("would tell", f"about {count(evidence.n_more_pairs, 'more pair')}"))
     print_table(["evidence", ""], rows)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from agentevo.config import RunConfig
     from agentevo.cycle import News
     from agentevo.evaluation.statistics import Interval
+    from agentevo.run import Run
 
 N_RESAMPLES = 500
 """Of the interval of the mean score while it is watched; verdicts use far more."""
@@ -22,6 +23,8 @@ class Progress:
     n_generations: int = 0
     n_expected: int = 0
     """Episodes of the whole run, about; 0: unknown."""
+    n_before: int = 0
+    """Of these, what was played before this process began; they say nothing of how fast it is."""
     generation: int = 0
     phase: str = "starting"
     n_done: int = 0
@@ -36,8 +39,6 @@ class Progress:
     began: float = field(default_factory=time.monotonic)
     _scores: list[float] = field(default_factory=list)
     _n_won: int = 0
-    _n_known: int = 0
-    """Episodes of this run that the ledger had already."""
     _training_since: float | None = None
     _trained_s: float = 0.0
     """Seconds of trainings that are over: they say nothing of how fast episodes are."""
@@ -51,7 +52,6 @@ class Progress:
             self._training_since = now if news.text == "training" else None
             if (news.generation, news.text) != (self.generation, self.phase):
                 self._scores, self._n_won = [], 0
-                self._n_known += news.n_done if news.generation else 0
             self.phase, self.detail = news.text, ""
             self.generation = news.generation or self.generation
             self.n_done, self.n_all = news.n_done, news.n_all
@@ -75,11 +75,14 @@ class Progress:
         return time.monotonic() - self.began
 
     def left_s(self) -> float | None:
-        """Return about how many seconds are left, by the rate so far; None: too early to say."""
+        """Return about how many seconds are left, by the rate so far; None: too early to say.
+
+        What this process has played, in the time it took, is the rate.
+        """
         if self.n_played < 5 or not self.n_expected:
             return None
-        n_left = max(self.n_expected - self.n_played - self._n_known, 0)
-        if self.phase == "test":  # the last one, and now it is known how many arms there are
+        n_left = max(self.n_expected - self.n_before - self.n_played, 0)
+        if self.phase == "test" or not self.n_generations:  # the last one, all of it known
             n_left = self.n_all - self.n_done
         elif self.phase != "training":
             n_left = max(n_left, self.n_all - self.n_done)
@@ -90,20 +93,37 @@ class Progress:
             training_s = gone_s * (self.n_all - self.n_done) / self.n_done if self.n_done else 0.0
         return n_left * played_s / self.n_played + training_s
 
+    @property
+    def n_seen(self) -> int:
+        """Episodes of this phase that this process has played."""
+        return len(self._scores)
+
     def success(self) -> tuple[int, int, Interval] | None:
-        """Return won, played, and the rate, of this phase; None: nothing was played."""
+        """Return won, played, and the rate, of what this process has played of this phase.
+
+        None: nothing.
+        """
         from agentevo.evaluation.statistics import wilson
 
         n = len(self._scores)
         return (self._n_won, n, wilson(self._n_won, n)) if n else None
 
     def score(self) -> Interval | None:
-        """Return the mean score of this phase; None: nothing was played."""
+        """Return the mean score of what this process has played of this phase; None: nothing."""
         from agentevo.evaluation.statistics import mean_interval
 
         if not self._scores:
             return None
         return mean_interval(list(self._scores), n_resamples=N_RESAMPLES)
+
+
+def n_known(run: Run) -> int:
+    """Return how many of the episodes that a run plays are in its ledger."""
+    return sum(
+        key.attempt == 0
+        for purpose in ("acquisition", "gate", "report")
+        for key in run.ledger.finished(run.id, purpose=purpose)
+    )
 
 
 def n_episodes(config: RunConfig, n_levels: int) -> int:

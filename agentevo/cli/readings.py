@@ -9,6 +9,7 @@ import typer
 from agentevo.cli import output
 from agentevo.cli.runs import RUN, app
 from agentevo.cli.values import check_choice
+from agentevo.evaluation.words import count
 
 EPISODE = typer.Argument(metavar="EPISODE", help="As runs episodes lists it.")
 
@@ -41,7 +42,7 @@ def failures(
     output.print_table(
         ["group", "episodes#", "levels", "the first to read!"],
         [[one.name, one.n, ", ".join(map(str, one.levels)), one.trajectories[0]] for one in found],
-        f"{n_lost} failures of {len(played)} episodes",
+        f"{count(n_lost, 'failure')} of {count(len(played), 'episode')}",
     )
 
 

@@ -10,6 +10,7 @@ import typer
 
 from agentevo.cli import output
 from agentevo.cli.values import check_choice
+from agentevo.evaluation.words import count, gate_words
 
 if TYPE_CHECKING:
     from agentevo.evaluation.evaluate import Arm
@@ -63,17 +64,9 @@ def list_(as_json: bool = output.AS_JSON) -> None:
                 print(f"{row['run']}: {row['problem']}")
 
 
-def name_of(run: Run) -> str:
-    """Return what to type for a run: its name, or its folder where that is elsewhere."""
-    from agentevo.folders import home
-
-    here = run.folder.resolve().parent == (home() / "runs").resolve()
-    return run.id if here else str(run.folder)
-
-
 def summary(run: Run) -> dict[str, Any]:
     """Return what a run came to, ready for JSON, from its ledger alone."""
-    from agentevo.evaluation.figures import price
+    from agentevo.evaluation.figures import arms_figures, price
     from agentevo.evaluation.overview import status_of
     from agentevo.memory import lessons
 
@@ -81,6 +74,7 @@ def summary(run: Run) -> dict[str, Any]:
     found = lessons(ledger.engine, run.scope)
     statuses = [one.status for one in found]
     kept = ledger.run(run.id)
+    arms = arms_figures(run)
     return {
         "run": run.id,
         "folder": str(run.folder),
@@ -96,6 +90,10 @@ def summary(run: Run) -> dict[str, Any]:
         ],
         "lessons": {status: statuses.count(status) for status in dict.fromkeys(statuses)},
         "adapters": ledger.adapters(run.id),
+        "arms": arms.rows,
+        "arms_of": {"memory_version": arms.memory_version, "adapter": arms.adapter},
+        "arms_unplayed": arms.unplayed,
+        "broken": broken(run),
         "usage": [
             asdict(one) | {"price": price(run, one.n_prompt_tokens, one.n_reply_tokens)}
             for one in ledger.usage(run.id)
@@ -133,17 +131,16 @@ def _generations(run: Run) -> list[dict[str, Any]]:
 @app.command("show")
 def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
     """Show a run: settings, generations, verdicts, lessons, and what each phase cost."""
-    from agentevo.evaluation.figures import arms_figures
+    from agentevo.evaluation.overview import called
     from agentevo.run import Run
 
     opened = Run.open(run)
     try:
-        facts, arms = summary(opened), arms_figures(opened)
+        facts, name = summary(opened), called(opened)
     finally:
         opened.close()
-    pair = {"memory_version": arms.memory_version, "adapter": arms.adapter}
     if as_json:
-        output.print_json(facts | {"arms": arms.rows, "arms_of": pair})
+        output.print_json(facts)
         return
     settings = facts["settings"]
     settings["levels"] = ",".join(map(str, settings["levels"] or ["all"]))
@@ -153,7 +150,7 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
                     if settings[key] != ""))  # fmt: skip
     print(f"lessons: {', '.join(f'{n} {k}' for k, n in facts['lessons'].items()) or 'none'}")
     print(f"in force: {arm_text(facts['in_force'])}")
-    if not facts["generations"] and not arms.rows:
+    if not facts["generations"] and not facts["arms"]:
         print("nothing is played yet")
         return
     output.print_table(
@@ -167,22 +164,55 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
     )  # fmt: skip
     output.print_table(
         ["generation#", "gate on", "verdict", "reason"],
-        [[v["generation"], v["kind"], v["verdict"], v["reason"]] for v in facts["verdicts"]],
+        [
+            [v["generation"], gate_words(v["kind"]), v["verdict"], v["reason"]]
+            for v in facts["verdicts"]
+        ],
     )
-    if arms.rows:
-        title = "Test split" if pair == facts["in_force"] else f"Test split, {arm_text(pair)}"
-        output.print_arms(arms.rows, title)
+    print_test(facts, name)
+    print_broken(facts, name)
     paid = any(one["price"] for one in facts["usage"])
     output.print_table(
         ["generation#", "phase", "prompt tokens#", "reply tokens#", *(["price#"] if paid else []),
          "time#"],
         [
-            [one["generation"], one["phase"], f"{one['n_prompt_tokens']:,}",
+            [one["generation"], gate_words(one["phase"]), f"{one['n_prompt_tokens']:,}",
              f"{one['n_reply_tokens']:,}", *([f"{one['price']:,.4g}"] if paid else []),
              f"{one['seconds']:,.0f} s"]
             for one in facts["usage"]
         ],
     )  # fmt: skip
+
+
+def print_test(facts: dict[str, Any], name: str) -> None:
+    """Print the arms on the test split, whose they are, and which are not played."""
+    if not facts["arms"]:
+        return
+    pair = facts["arms_of"]
+    title = "Test split" if pair == facts["in_force"] else f"Test split, {arm_text(pair)}"
+    output.print_arms(facts["arms"], title)
+    if same := output.same_arms(pair["memory_version"], pair["adapter"]):
+        print(same)
+    if facts["arms_unplayed"]:
+        print(f"of what is in force, not played: {', '.join(facts['arms_unplayed'])}; "
+              f"to play them: {output.program()} evolve --resume {name}")  # fmt: skip
+
+
+def broken(run: Run) -> dict[str, dict[str, Any]]:
+    """Return how many episodes ended by an error, by what they were played for, and the first."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in run.ledger.summaries(run.id, ending="error"):
+        told = found.setdefault(one.key.purpose, {"n": 0, "first": one.trajectory_id})
+        told["n"] += 1
+    return found
+
+
+def print_broken(facts: dict[str, Any], name: str) -> None:
+    """Print how many episodes ended by an error, and where to look; nothing where none did."""
+    for purpose, one in facts["broken"].items():
+        print(f"{count(one['n'], 'episode')} of {purpose} broke: {output.program()} runs failures "
+              f"{name} --purpose {purpose}; the first: {output.program()} runs episodes {name} "
+              f"{one['first']}")  # fmt: skip
 
 
 def arm_text(outcome: dict[str, Any]) -> str:
@@ -254,7 +284,8 @@ def episodes(
 
 
 def _print_episode(one: Trajectory) -> None:
-    print(f"{one.id}: {one.ending}, score {one.score:.2f}, {len(one.steps)} steps")
+    n_steps = count(len(one.steps), "step")
+    print(f"{one.id}: {one.ending}, score {one.score:.2f}, {n_steps}")
     print(f"\n{one.instruction}")
     for lesson in one.lessons:
         print(f"lesson: {lesson}")
@@ -287,10 +318,27 @@ def rollback(
     try:
         old = opened.incumbent()
         new = arm_of(opened, to) if to is not None else chosen(opened, old, memory, adapter)
+        check_was_in_force(opened, new)
         opened.roll_back(new)
     finally:
         opened.close()
     print_change(old, new, as_json=as_json)
+
+
+def check_was_in_force(run: Run, arm: Arm) -> None:
+    """Raise RunError where an adapter never was in force: only the gate takes in what is new."""
+    from agentevo.evaluation.adapters import ever_in_force
+    from agentevo.evaluation.overview import called
+    from agentevo.folders import RunError
+
+    known = ever_in_force(run)
+    if arm.adapter not in known:
+        were = ", ".join(one or "plain" for one in known)
+        raise RunError(
+            f"adapter {arm.adapter!r} never was in force in run {run.id} (these were: {were}): "
+            f"let it stand at the gate: {output.program()} adapters adopt {called(run)} "
+            f"{arm.adapter}"
+        )
 
 
 def print_change(old: Arm, new: Arm, *, as_json: bool) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from agentevo.cli import output
+from agentevo.cli.tools import asker
 from agentevo.cli.values import QUIET, SETS
+from agentevo.evaluation.words import count
 
 if TYPE_CHECKING:
     from agentevo.experience import Step
+    from agentevo.memory import Written
     from agentevo.solving import Agent, Answer
 
 TOOLS = typer.Option([], "--tool", metavar="NAME", help="A tool, or file.py:name. Repeatable.")
@@ -30,7 +34,7 @@ def solve(
     benchmark: str | None = typer.Option(None, help="With --task: a name, or file.py:name."),
     task: str | None = typer.Option(None, metavar="ID", help="A benchmark's task, not a question."),
     learn: bool = typer.Option(
-        False, "--learn", help="Write what was learned to the run's lessons, as pending."
+        False, "--learn", help="Write what was learned to the run's lessons, to be reviewed."
     ),
     sets: list[str] = SETS,
     as_json: bool = output.AS_JSON,
@@ -42,23 +46,26 @@ def solve(
 
     if (question is None) == (task is None):
         raise typer.BadParameter("give either a question, or a --task")
-    with Agent(backbone, tools=tools, memory=run, ask=_ask, **parse_set(sets)) as agent:
+    with Agent(backbone, tools=tools, memory=run, ask=asker(), **parse_set(sets)) as agent:
         answer = asyncio.run(_answer(agent, question, benchmark, task, learn, quiet))
     one = answer.trajectory
     if as_json:
         output.print_json(
             {"answer": answer.text, "ending": one.ending, "score": one.score,
-             "lessons": one.lessons, "learned": [told.lesson for told in answer.learned],
+             "lessons": one.lessons,
+             "learned": [asdict(told.lesson) | {"outcome": told.outcome}
+                         for told in answer.learned],
              "n_prompt_tokens": one.n_prompt_tokens, "n_reply_tokens": one.n_reply_tokens,
              "error": one.error, "trajectory": one.to_json()}
         )  # fmt: skip
     else:
         if task is not None:
-            print(f"{one.ending}, score {output.percent(one.score)}, {one.n_steps} steps")
+            n_steps = count(one.n_steps, "step")
+            print(f"{one.ending}, score {output.percent(one.score)}, {n_steps}")
         elif answer.text:
             print(answer.text)
         for told in answer.learned:
-            print(f"learned, pending: {told.lesson.text}", file=sys.stderr)
+            print(f"{_became(told, run or '')}: {told.lesson.text}", file=sys.stderr)
     if one.ending == "error" or (task is None and not answer.text):
         why = one.error or f"the agent came to no answer: {one.ending}"
         print(f"agentevo: {why}", file=sys.stderr)
@@ -79,6 +86,18 @@ async def _answer(
     one = _task_of(found, task)
     await asyncio.to_thread(found.prepare, [one])
     return await agent.play(found, one, learn=learn, watch=watch, hear=hear)
+
+
+def _became(told: Written, run: str) -> str:
+    """Return in words what became of a lesson that was read from the episode."""
+    status = told.lesson.status
+    if told.outcome == "known":
+        return f"known already, {status}"
+    if told.outcome == "merged":
+        return f"known already, {status}, and seen once more"
+    if status == "quarantined":
+        return f"learned, in quarantine (see {output.program()} memory review {run})"
+    return f"learned, {status}"
 
 
 def _benchmark_of(agent: Agent) -> str:
@@ -118,14 +137,6 @@ def _task_of(benchmark: Any, name: str) -> Any:
 def _say(text: str) -> None:
     """Show what the model says as it comes."""
     print(text, end="", file=sys.stderr, flush=True)
-
-
-async def _ask(name: str, arguments: str) -> bool:
-    """Ask whoever sits at the terminal; where nobody does, it is a no."""
-    if not sys.stdin.isatty():
-        return False
-    question = f"\ncall {name} {arguments}?"
-    return await asyncio.to_thread(typer.confirm, question, default=False, err=True)
 
 
 def _show(step: Step) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,6 +15,7 @@ from agentevo.cli.runs import RUN
 from agentevo.cli.values import SETS
 
 if TYPE_CHECKING:
+    from agentevo.agent.rules import Ask
     from agentevo.run import Run
     from agentevo.tools import Toolbox
 
@@ -46,6 +48,16 @@ def _opened(name: str, sets: list[str]) -> Toolbox:
     return Toolbox([name], context_of(config.toolbox, embedder.embed))
 
 
+def asker() -> Ask | None:
+    """Return what asks whoever sits at the terminal; None: nobody does."""
+    return _ask if sys.stdin.isatty() else None
+
+
+async def _ask(name: str, arguments: str) -> bool:
+    question = f"\ncall {name} {arguments}?"
+    return await asyncio.to_thread(typer.confirm, question, default=False, err=True)
+
+
 @app.command("show")
 def show(name: str = TOOL, sets: list[str] = SETS, as_json: bool = output.AS_JSON) -> None:
     """Open a tool, and show what the model is told of it."""
@@ -76,15 +88,17 @@ def call(
     sets: list[str] = SETS,
 ) -> None:
     """Call a tool as an agent does; status 1 where it fails."""
-    from agentevo.agent.equipment import rules_of
+    from agentevo.agent.equipment import check_names, rules_of
     from agentevo.agent.tools import call_tool
     from agentevo.config import make, parse_set
     from agentevo.tools import ToolError
 
-    rules = rules_of(make(parse_set(sets)).toolbox)
+    settings = make(parse_set(sets)).toolbox
+    rules = rules_of(settings, asker())
     box = _opened(name, sets)
     try:
         known = [one.name for one in box.tools]
+        check_names(settings, known)
         which = tool or known[0]
         if which not in known or (tool is None and len(known) > 1):
             raise ToolError(f"{name} gives {', '.join(known)}: say which by --tool")
@@ -100,7 +114,9 @@ def call(
 def notes(
     run: str = RUN,
     learn: bool = typer.Option(
-        False, "--learn", help="Write what fails down as lessons, which a person then reviews."
+        False,
+        "--learn",
+        help="Write what failed in acquisition down as lessons, which a person then reviews.",
     ),
     as_json: bool = output.AS_JSON,
 ) -> None:
@@ -110,7 +126,7 @@ def notes(
 
     with Run.open(run, write=learn, to_play=False) as opened:
         found = tool_notes(opened.ledger.episodes(opened.id))
-        written = _learned(opened, found) if learn else []
+        written = _learned(opened) if learn else []
     if as_json:
         rows = [asdict(one) | {"advice": one.advice} for one in found]
         output.print_json({"tools": rows, "learned": written} if learn else rows)
@@ -133,14 +149,17 @@ def notes(
         print(f"to read them one by one: {output.program()} memory review {run}")
 
 
-def _learned(run: Run, found: Any) -> list[dict[str, str]]:
+def _learned(run: Run) -> list[dict[str, str]]:
     """Write notes on tools that fail down as lessons for a person; return what became of each.
 
-    What rests on a tool's own words waits in quarantine.
+    Nothing is learned from held-out tasks: the episodes of acquisition alone count. What rests on
+    a tool's own words waits in quarantine.
     """
+    from agentevo.evaluation.tool_notes import tool_notes
     from agentevo.folders import user
     from agentevo.memory import Lesson, Provenance
 
+    found = tool_notes(run.ledger.episodes(run.id, purpose="acquisition"))
     lessons = [
         Lesson(f"you call the tool {one.name}", one.advice, run.scope,
                (Provenance("tool notes", taint=(f"tool:{one.name}",)),), kind="warning",

@@ -57,6 +57,9 @@ class ArmsFigures:
     """Test tasks that any of the arms has played."""
     levels: dict[str, tuple[LevelFigures, ...]]
     """By arm, for the arms of `rows`."""
+    unplayed: tuple[str, ...] = ()
+    """Where another pair is shown than the one in force: the arms of the latter that have not
+    played all test tasks."""
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -130,6 +133,7 @@ def arms_figures(run: Run) -> ArmsFigures:
         for label, arm in arms.items()
         if first.setdefault(arm.name, label) != label
     }
+    forced = four_arms(run.incumbent()) if whose != IN_FORCE else {}
     return ArmsFigures(
         memory_version=pair.memory_version,
         adapter=pair.adapter,
@@ -139,6 +143,11 @@ def arms_figures(run: Run) -> ArmsFigures:
         n_played={label: len(episodes[arm.name]) for label, arm in arms.items()},
         n_tasks=len(tasks),
         levels={label: _levels(played) for label, played in whole.items()},
+        unplayed=tuple(
+            label
+            for label, arm in forced.items()
+            if label in run.config.evaluation.arms and tasks - _test_episodes(run, arm.name).keys()
+        ),
     )
 
 

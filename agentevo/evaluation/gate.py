@@ -36,6 +36,7 @@ from agentevo.evaluation.statistics import (
     sign_test,
     wilson,
 )
+from agentevo.evaluation.words import count
 from agentevo.experience import Trajectory
 
 if TYPE_CHECKING:
@@ -235,7 +236,8 @@ def _decide(
     """Return the decision and its reason."""
     seen = f"mean score {interval.estimate:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
     if not gains.any():
-        return "hold", f"Both arms scored the same on all {len(gains)} tasks: nothing to tell."
+        which = f"{'all ' if len(gains) > 1 else ''}{count(len(gains), 'task')}"
+        return "hold", f"Both arms scored the same on {which}: nothing to tell."
     if scores.less <= alpha:
         return "reject", f"The candidate is worse: {seen}, p = {scores.less:.2g}."
     if scores.greater <= alpha and success.less <= alpha:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from agentevo.folders import home
 from agentevo.ledger import Ledger
+
+if TYPE_CHECKING:
+    from agentevo.run import Run
+
+
+def called(run: Run) -> str:
+    """Return what to type for a run: its name, or its folder where that is elsewhere."""
+    here = run.folder.resolve().parent == (home() / "runs").resolve()
+    return run.id if here else str(run.folder)
 
 
 def overview(folder: Path) -> dict[str, Any]:

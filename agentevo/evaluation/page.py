@@ -13,6 +13,7 @@ from pathlib import Path
 import jinja2
 
 from agentevo.evaluation import summary
+from agentevo.evaluation.words import count, gate_words
 from agentevo.version import __version__
 
 _PACKAGES = ("langgraph", "torch", "transformers", "trl", "peft", "chromadb", "textworld")
@@ -35,6 +36,8 @@ def template(name: str) -> jinja2.Template:
     environment.filters |= {
         "percent": summary.percent,
         "points": summary.points,
+        "counted": count,
+        "gate_words": gate_words,
         "duration": duration,
         "json": json.dumps,
     }

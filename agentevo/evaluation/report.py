@@ -19,6 +19,7 @@ from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.failures import Group, groups
 from agentevo.evaluation.plots import Mark, Series
 from agentevo.experience import Ending
+from agentevo.fingerprint import dotted
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -196,14 +197,4 @@ def curve_plots(curve: Sequence[figures.GenerationFigures]) -> dict[str, Markup]
         ]
         if any(one.marks for one in series):
             found[name] = plots.lines(title, series, "generation")
-    return found
-
-
-def dotted(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            found |= dotted(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
     return found

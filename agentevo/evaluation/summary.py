@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentevo.evaluation.figures import IN_FORCE, ArmsFigures, GenerationFigures
+from agentevo.evaluation.overview import called
+from agentevo.evaluation.words import count
 
 if TYPE_CHECKING:
     from agentevo.evaluation.readings import LessonsFigures
@@ -24,8 +26,8 @@ def summarise(run: Run, arms: ArmsFigures, curve: Sequence[GenerationFigures]) -
     parts = [
         f"This run let the backbone {config.backbone} evolve on {config.benchmark} (recipe "
         f"{config.recipe}, budget {config.budget}, {_levels(config.levels)}) over "
-        f"{_count(config.n_generations, 'generation')}; {n_closed} of them "
-        f"{'is' if n_closed == 1 else 'are'} closed, with {_count(n_played, 'training task')} "
+        f"{count(config.n_generations, 'generation')}; {n_closed} of them "
+        f"{'is' if n_closed == 1 else 'are'} closed, with {count(n_played, 'training task')} "
         "played."
     ]
     if config.origin:
@@ -40,7 +42,7 @@ def missing(
     """Return what is not there yet, one sentence each; empty for a whole run."""
     config, n_closed, found = run.config, _n_closed(curve), []
     if n_closed < config.n_generations:
-        found.append(f"{n_closed} of {_count(config.n_generations, 'generation')} closed.")
+        found.append(f"{n_closed} of {count(config.n_generations, 'generation')} closed.")
     if not any(one.n_tasks for one in curve) and config.n_generations:
         found.append("No training task is played.")
     if config.memory.enabled and config.n_generations and not lessons.n:
@@ -51,10 +53,26 @@ def missing(
         found.append("The settings ask for no test tasks, so no arms are compared.")
     elif not arms.n_tasks:
         found.append("The four arms have not begun on the test split.")
-    elif arms.waiting:
-        played = ", ".join(f"{one} {arms.n_played[one]} of {arms.n_tasks}" for one in arms.waiting)
-        found.append(f"Arms that have not played all test tasks yet, and are left out: {played}.")
+    else:
+        found += _not_played(run, arms)
     return tuple(found)
+
+
+def _not_played(run: Run, arms: ArmsFigures) -> list[str]:
+    """Return which arms have test tasks left, and what plays those of the pair in force."""
+    found, plays = [], f"agentevo evolve --resume {called(run)} plays them."
+    if waiting := [one for one in arms.waiting if one in run.config.evaluation.arms]:
+        played = ", ".join(f"{one} {arms.n_played[one]} of {arms.n_tasks}" for one in waiting)
+        told = f"Arms that have not played all test tasks yet, and are left out: {played}"
+        found.append(f"{told}; {plays}" if arms.whose == IN_FORCE else f"{told}.")
+    if arms.unplayed:
+        pair = run.incumbent()
+        found.append(
+            f"Arms of the pair in force (memory version {pair.memory_version}, "
+            f"{pair.adapter or 'plain weights'}) that have not played all test tasks: "
+            f"{_joined(arms.unplayed)}; {plays}"
+        )
+    return found
 
 
 def _verdicts(run: Run) -> str:
@@ -63,7 +81,7 @@ def _verdicts(run: Run) -> str:
         return ""
     words = {"promote": "promote", "hold": "hold (it could not be told)", "reject": "reject"}
     told = [f"{given[verdict]} {words[verdict]}" for verdict in words if verdict in given]
-    return f"The gate gave {_count(given.total(), 'verdict')}: {_joined(told)}."
+    return f"The gate gave {count(given.total(), 'verdict')}: {_joined(told)}."
 
 
 def _in_force(run: Run) -> str:
@@ -86,7 +104,7 @@ def _arms(arms: ArmsFigures) -> list[str]:
         return []
     plain = rows["plain"]
     parts = [
-        f"On {_count(plain.n, 'test task')} that nothing was chosen by, the plain backbone scored "
+        f"On {count(plain.n, 'test task')} that nothing was chosen by, the plain backbone scored "
         f"{percent(plain.score.estimate)} ({_range(plain.score)})."
     ]
     if arms.whose != IN_FORCE:
@@ -148,10 +166,6 @@ def _levels(levels: tuple[int, ...] | None) -> str:
     if levels is None:
         return "all levels"
     return f"level{'' if len(levels) == 1 else 's'} {', '.join(map(str, levels))}"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _joined(parts: Sequence[str]) -> str:

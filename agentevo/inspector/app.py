@@ -19,11 +19,13 @@ from starlette.staticfiles import StaticFiles
 
 from agentevo.config import ConfigError
 from agentevo.evaluation import figures, summary
-from agentevo.evaluation.adapters import facts
+from agentevo.evaluation.adapters import facts, in_order
+from agentevo.evaluation.adapters import verdicts_on as verdicts_on_adapter
 from agentevo.evaluation.lessons import is_active, merged_into, verdicts_on
 from agentevo.evaluation.report import curve_plots
 from agentevo.evaluation.tool_notes import has_tools, tool_notes
-from agentevo.folders import RunError, home, user
+from agentevo.evaluation.words import count, gate_words
+from agentevo.folders import RunError, user
 from agentevo.inspector import reading
 from agentevo.inspector.reading import Library, Part
 from agentevo.inspector.security import Guard, may_write
@@ -84,6 +86,9 @@ def create_app(token: str) -> Starlette:
     app.state.templates.filters |= {
         "percent": summary.percent,
         "points": summary.points,
+        "counted": count,
+        "gate_words": gate_words,
+        "in_order": in_order,
         "path": lambda text: quote(str(text), safe=""),
         "relative": lambda url: f"{url.path}?{url.query}",
         "moment": lambda text: str(text)[:19].replace("T", " "),
@@ -109,7 +114,8 @@ def failed(request: Request, error: Exception) -> Response:
     """Return a page that says what is wrong, in one line."""
     if isinstance(error, HTTPException):
         return page_of(request, "error.html", error.status_code, line=error.detail)
-    return page_of(request, "error.html", 409, line=" ".join(str(error).split()))
+    code = 404 if isinstance(error, reading.NotThereError) else 409
+    return page_of(request, "error.html", code, line=" ".join(str(error).split()))
 
 
 def _library(request: Request) -> Library:
@@ -188,7 +194,7 @@ def episodes(request: Request) -> Response:
 def episode(request: Request) -> Response:
     """One episode, step by step, with what stood in the prompt."""
     with _library(request).run(request.path_params["run"]) as of:
-        one = of.ledger.episode(of.id, request.path_params["episode"])
+        one = reading.episode_of(of, request.path_params["episode"])
         lessons = _library(request).known(of).lessons
         return page_of(request, "episode.html", of=of, one=one, lessons=lessons)
 
@@ -281,8 +287,10 @@ def adapters(request: Request) -> Response:
     with _library(request).run(request.path_params["run"]) as of:
         return page_of(
             request, "adapters.html", of=of,
-            adapters=[facts(of, one) for one in of.ledger.adapters(of.id)],
-            verdicts=of.ledger.verdicts(of.id),
+            adapters=[
+                facts(of, one) | {"judged": verdicts_on_adapter(of, one)}
+                for one in of.ledger.adapters(of.id)
+            ],
         )  # fmt: skip
 
 
@@ -381,6 +389,7 @@ def _writable(name: str) -> Any:
     """Open a run to change its memory by hand; it is closed afterwards.
 
     Raises:
+        NotThereError: there is none of that name.
         LedgerError: it is going on, or open elsewhere.
     """
-    return closing(Run.open(home() / "runs" / Path(name).name, write=True, to_play=False))
+    return closing(Run.open(reading.folder_of(name), write=True, to_play=False))

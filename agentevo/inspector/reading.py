@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from agentevo.evaluation.lessons import LessonUse, Worth, uses_by_lesson
 from agentevo.evaluation.overview import overview
 from agentevo.evaluation.overview import status_of as overview_status
-from agentevo.folders import home
+from agentevo.folders import RunError, home
 from agentevo.ledger import LedgerError
 from agentevo.memory import Identity, identity, lessons, metadata
 from agentevo.run import Run
 
 if TYPE_CHECKING:
+    from agentevo.experience import Trajectory
     from agentevo.ledger import RecalledEpisode
     from agentevo.memory import Lesson
 
@@ -27,6 +28,37 @@ MAX_KNOWN = 8  # runs whose lessons are kept in mind
 ORDERS = ("newest", "oldest", "utility", "shown", "situation")
 
 T = TypeVar("T")
+
+
+class NotThereError(RunError):
+    """There is no run of that name under AGENTEVO_HOME, or it has no such episode."""
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of a run under AGENTEVO_HOME.
+
+    Raises:
+        NotThereError: there is none.
+    """
+    folder = home() / "runs" / Path(name).name
+    if not (folder / "ledger.db").is_file():
+        raise NotThereError(f"there is no run {name!r}")
+    return folder
+
+
+def episode_of(run: Run, name: str) -> Trajectory:
+    """Return an episode of a run by its id.
+
+    Raises:
+        NotThereError: there is none.
+        LedgerError: it cannot be read.
+    """
+    try:
+        return run.ledger.episode(run.id, name)
+    except LedgerError as error:
+        if name in {one.trajectory_id for one in run.ledger.summaries(run.id)}:
+            raise
+        raise NotThereError(f"run {run.id} has no episode {name!r}") from error
 
 
 @dataclass(frozen=True)
@@ -82,9 +114,9 @@ class Library:
         """Open a run to look at it.
 
         Raises:
-            RunError: there is none of that name.
+            NotThereError: there is none of that name.
         """
-        opened = Run.open(home() / "runs" / Path(name).name)
+        opened = Run.open(folder_of(name))
         try:
             yield opened
         finally:

@@ -5,7 +5,7 @@ A filter takes trajectories and a `Sieve`, and returns those that it lets pass, 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,8 +13,9 @@ from agentevo.experience import Trajectory
 from agentevo.memory import scan
 from agentevo.refinement.agreement import entropy, vote
 from agentevo.refinement.censor import topic_aware
-from agentevo.refinement.novelty import rouge_l
+from agentevo.refinement.novelty import rouge_l, word_ngrams
 from agentevo.refinement.sieve import Filter, Sieve
+from agentevo.refinement.verification import dual, verified
 from agentevo.strategies import configured
 
 
@@ -53,6 +54,21 @@ def held_out(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajector
         and one.task_id not in sieve.task_ids
         and one.first_observation not in sieve.sights
     ]
+
+
+def clean(trajectories: Sequence[Trajectory], sieve: Sieve, n_words: int = 13) -> list[Trajectory]:
+    """Keep episodes whose task shares no long stretch of words with a held-out one.
+
+    The contamination check of GPT-3 (Brown et al. 2020, arXiv 2005.14165), with its 13 words. What
+    more than a tenth of the training tasks say is the benchmark's own way of speaking, and no copy.
+    It is for questions; generated worlds are put together of the same sentences.
+    """
+    told = {one.task_id: f"{one.instruction}\n{one.first_observation}" for one in trajectories}
+    grams = {task: word_ngrams(text, n_words) for task, text in told.items()}
+    counts = Counter(gram for some in grams.values() for gram in some)
+    common = {gram for gram, n in counts.items() if n > max(1, len(grams) // 10)}
+    held = {gram for text in sieve.texts for gram in word_ngrams(text, n_words)} - common
+    return [one for one in trajectories if not grams[one.task_id] & held]
 
 
 def safe(trajectories: Sequence[Trajectory], sieve: Sieve) -> list[Trajectory]:
@@ -143,6 +159,7 @@ STRATEGIES: dict[str, Filter] = {
     "gained": gained,
     "near_duplicate": near_duplicate,
     "held_out": held_out,
+    "clean": clean,
     "safe": safe,
     "threshold": threshold,
     "cap": cap,
@@ -152,6 +169,8 @@ STRATEGIES: dict[str, Filter] = {
     "novel": novel,
     "vote": vote,
     "entropy": entropy,
+    "verified": verified,
+    "dual": dual,
     "topic-aware": topic_aware,
 }
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 MAX_WORDS = 400  # of a text that is compared; what is more is cut off
+
+
+def word_ngrams(text: str, n: int) -> set[tuple[str, ...]]:
+    """Return all stretches of n words of a text, without case and punctuation.
+
+    Of a text with fewer words it is the whole, if it has any.
+    """
+    words = re.findall(r"\w+", text.casefold())
+    return {tuple(words[i : i + n]) for i in range(max(1, len(words) - n + 1))} if words else set()
 
 
 def rouge_l(a: Sequence[str], b: Sequence[str]) -> float:

@@ -20,6 +20,8 @@ class Sieve:
     """Of the held-out tasks, none of which is learned from."""
     sights: frozenset[str] = field(default_factory=frozenset)
     """Their first observations."""
+    texts: frozenset[str] = field(default_factory=frozenset)
+    """What they ask for, in words, as far as it is known before they are played."""
     answer: Answer | None = None
     """Asks the weights at which the training starts; None: no model is at hand."""
 

@@ -136,8 +136,10 @@ def soup_loss(
     return loss
 
 
-def export(folder: Path, weights: Path, out: Path, *, merged: bool) -> None:
-    """Write an adapter as a folder that others load.
+def export(
+    folder: Path, weights: Path, out: Path, *, merged: bool, base: str = "", readme: str = ""
+) -> None:
+    """Write an adapter as a folder that others load, on any machine.
 
     Args:
         folder: of the adapter.
@@ -145,6 +147,9 @@ def export(folder: Path, weights: Path, out: Path, *, merged: bool) -> None:
         out: must not be there, or be empty.
         merged: True: a whole model with its tokenizer, which transformers and vLLM load as any
             other. False: the adapter by itself, in PEFT's form.
+        base: public name of the plain model, for PEFT. Empty: it has none, and whoever loads the
+            adapter names it.
+        readme: its text. Empty: there is none.
 
     Raises:
         ConfigError: there is something at `out`, or the adapter has no PEFT form.
@@ -157,8 +162,11 @@ def export(folder: Path, weights: Path, out: Path, *, merged: bool) -> None:
     if not merged:
         shutil.copytree(folder, out, dirs_exist_ok=True)
         config = json.loads((out / "adapter_config.json").read_text())
-        config["base_model_name_or_path"] = str(weights.absolute())
+        config["base_model_name_or_path"] = base or None
         (out / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True))
+        (out / "README.md").unlink(missing_ok=True)  # PEFT's, with nothing in it but this machine
+        if readme:
+            (out / "README.md").write_text(readme, encoding="utf-8")
         return
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -175,6 +183,8 @@ def export(folder: Path, weights: Path, out: Path, *, merged: bool) -> None:
             shutil.copy(weights / name, out / name)
     noted = card_of(folder)
     (out / CARD).write_text(json.dumps(noted, indent=1))
+    if readme:
+        (out / "README.md").write_text(readme, encoding="utf-8")
 
 
 def take_in(source: Path, weights: Path, folder: Path) -> None:

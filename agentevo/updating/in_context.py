@@ -174,6 +174,7 @@ def update_memory(
             why=f"{why}: {worth.mean:+.2f} ({worth.low:+.2f} to {worth.high:+.2f})",
             key=f"retire/{generation}/{lesson.id}",
         )
+    who = f"generation {generation}"
     lessons = [
         Lesson(
             situation=draft.situation,
@@ -194,9 +195,11 @@ def update_memory(
         for draft in drafts
     ]
     shown = {one.id: one.recall.injected for one in history}
-    written = memory.insert(
-        lessons, who=f"generation {generation}", why="distilled", gated=True, shown=shown
-    )
+    policies = [one for one in lessons if one.kind == "policy"]
+    lessons = [one for one in lessons if one.kind != "policy"]
+    written = memory.insert(lessons, who=who, why="distilled", gated=True, shown=shown)
+    for policy in policies:
+        _follow(memory, policy, who)
     _forget(memory, history, credit, generation, settings)
     # what an update that was cut short had written already counts, too: the log has it all
     told = events(memory.engine, memory.scope, after=since)
@@ -214,6 +217,21 @@ def update_memory(
         ),
         credit,
     )
+
+
+def _follow(memory: Memory, policy: Lesson, who: str) -> None:
+    """Put a policy in the place of the one before it; one that is in quarantine takes no place."""
+    active = [one for one in memory.lessons if one.kind == "policy" and one.status == "active"]
+    if not any(one.content_key == policy.content_key for one in active):
+        [written] = memory.insert(
+            [policy], who=who, why="it paid more on replays", gated=True, apart=True
+        )
+        if written.lesson.status != "active":
+            return
+    for other in active:
+        if other.content_key != policy.content_key and not other.pinned:
+            memory.retire(other.id, who=who, why="another policy paid more",
+                          key=f"follow/{who}/{other.id}")  # fmt: skip
 
 
 def _ids(told: Iterable[Event], begins: str) -> tuple[str, ...]:
@@ -241,6 +259,7 @@ def _forget(
             age=generation - max(last.get(lesson.id, 0), _learned(lesson, generation)),
         )
         for lesson in memory.lessons
+        if lesson.kind != "policy"
     ]
     strength = find("memory.forgetting", settings.forgetting, FORGETTING)
     gone = forgotten(standings, settings.capacity, strength)

@@ -110,7 +110,7 @@ class QuestionBank:
         n_steps: calls of the model that an episode may take.
 
     Raises:
-        BenchmarkError: a split has no row.
+        BenchmarkError: a split has no row, or two rows have one id.
     """
 
     thread_safe = True
@@ -130,7 +130,10 @@ class QuestionBank:
         self.name = name
         self.description, self.licence, self.source = about
         self._grade, self._tools, self._n_steps = grade, tools, n_steps
-        self._rows = {row.id: row for split in SPLITS for row in rows.get(split, ())}
+        self._rows: dict[str, Row] = {}
+        for row in (row for split in SPLITS for row in rows.get(split, ())):
+            if self._rows.setdefault(row.id, row) is not row:
+                raise BenchmarkError(f"{name}: two rows have the id {row.id!r}")
         self.levels = tuple(sorted({row.level for row in self._rows.values()}))
         self._by_level: dict[Split, dict[int, list[Row]]] = {split: {} for split in SPLITS}
         for split in SPLITS:
@@ -214,12 +217,17 @@ def split_of(text: str, shares: tuple[float, float] = SHARES) -> Split:
     return "validation" if place < sum(shares) else "test"
 
 
+def key_of(row: Row) -> str:
+    """Return what two rows have in common that ask the same."""
+    return " ".join(f"{row.question}\n{row.shown}".lower().split())
+
+
 def in_splits(rows: Sequence[Row], shares: tuple[float, float] = SHARES) -> dict[Split, list[Row]]:
     """Return rows in splits, by their question; of rows with one question the first."""
     found: dict[Split, list[Row]] = {split: [] for split in SPLITS}
     seen: set[str] = set()
     for row in rows:
-        key = " ".join(f"{row.question}\n{row.shown}".lower().split())
+        key = key_of(row)
         if key not in seen:
             seen.add(key)
             found[split_of(key, shares)].append(row)

@@ -28,7 +28,7 @@ def code_in(answer: str) -> str:
     return "\n\n".join(found) if found else answer
 
 
-def _sandbox(kind: str) -> Sandbox:
+def sandbox_of(kind: str) -> Sandbox:
     """Return the sandbox that answers are run in.
 
     Raises:
@@ -122,7 +122,7 @@ def humaneval(path: str = "", sandbox: str = "auto", n_steps: int = 10) -> Quest
         "MIT", "openai/human-eval (arXiv 2107.03374)",
     )  # fmt: skip
     return QuestionBank(
-        "humaneval", in_splits(rows), grader(_sandbox(sandbox)), about=about, version="1",
+        "humaneval", in_splits(rows), grader(sandbox_of(sandbox)), about=about, version="1",
         n_steps=n_steps,
     )  # fmt: skip
 
@@ -164,7 +164,7 @@ def mbpp(path: str = "", sandbox: str = "auto", n_steps: int = 10) -> QuestionBa
         "CC-BY-4.0", "google-research/mbpp (arXiv 2108.07732)",
     )  # fmt: skip
     return QuestionBank(
-        "mbpp", rows, grader(_sandbox(sandbox)), about=about, version="1", n_steps=n_steps
+        "mbpp", rows, grader(sandbox_of(sandbox)), about=about, version="1", n_steps=n_steps
     )
 
 

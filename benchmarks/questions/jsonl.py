@@ -7,16 +7,19 @@ Each row has `question`, and one of `answer` (a text, or a list of which any is 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from agentevo.benchmarks.errors import BenchmarkError
+from agentevo.benchmarks.errors import BenchmarkError, ScoreError
 from agentevo.benchmarks.questions.bank import (
     Grade,
     QuestionBank,
     Row,
     in_splits,
+    key_of,
     partly_right,
     right_or_wrong,
 )
@@ -46,17 +49,32 @@ def jsonl(path: str = "", check: str = "", n_steps: int = 10) -> QuestionBank:
         raise BenchmarkError("jsonl: write jsonl:FILE, a file whose rows have question and answer")
     rows: dict[Split, list[Row]] = {split: [] for split in SPLITS}
     unsplit: list[Row] = []
+    known: dict[str, tuple[str, str]] = {}
+    n_again = 0
     for name, file in files_in(path, SPLITS).items():
         for number, record in enumerate(records(file), 1):
             where = f"{file}, row {number}"
             row = _row(record, where, f"{name or 'row'}-{number}", bool(check))
             split = record.get("split") or name
-            if not split:
-                unsplit.append(row)
-            elif split in SPLITS:
-                rows[split].append(row)
-            else:
+            if split and split not in SPLITS:
                 raise BenchmarkError(f"{where}: split is {split!r}, not {', '.join(SPLITS)}")
+            there, before = known.setdefault(key_of(row), (split, where))
+            if there != split:
+                raise BenchmarkError(
+                    f"{where} asks in {split or 'no split'} what {before} asks in "
+                    f"{there or 'no split'}: what is trained on must not be tested, so that a "
+                    "question is in one split only"
+                )
+            if before != where:
+                n_again += 1
+            else:
+                (rows[split] if split else unsplit).append(row)
+    if n_again:
+        warnings.warn(
+            f"{path}: {n_again} rows ask what a row before them asks, word for word; of each such "
+            "question the first row is kept",
+            stacklevel=2,
+        )
     for split, some in in_splits(unsplit).items():
         rows[split] += some
     grade = _checked_by(_function(check)) if check else _grade
@@ -66,7 +84,28 @@ def jsonl(path: str = "", check: str = "", n_steps: int = 10) -> QuestionBank:
     return QuestionBank("jsonl", rows, grade, about=about, version=f"1-{check}", n_steps=n_steps)
 
 
+def _check_fields(record: Record, where: str, is_checked: bool) -> None:
+    """Refuse a field that is hardly meant to have the name it has.
+
+    A field that nobody knows is otherwise the check's own affair.
+
+    Raises:
+        BenchmarkError: it is nearly called as one that is not there.
+    """
+    absent = [one for one in KNOWN if one not in record]
+    if is_checked:  # which may well want answers of its own
+        absent = [one for one in absent if one not in ("answer", "regex")]
+    for name in record:
+        if name in KNOWN:
+            continue
+        near = [one for one in absent if one == str(name).strip().lower()]
+        near += get_close_matches(str(name), [one for one in absent if len(one) > 2], 1, 0.8)
+        if near:
+            raise BenchmarkError(f"{where} has a field {name!r}; did you mean {near[0]!r}?")
+
+
 def _row(record: Record, where: str, number: str, is_checked: bool) -> Row:
+    _check_fields(record, where, is_checked)
     question = str(field_of(record, "question", where=where))
     wanted = record.get("answer")
     if not is_checked and wanted is None and not record.get("regex"):
@@ -107,6 +146,9 @@ def _function(check: str) -> Check:
 
 def _checked_by(check: Check) -> Callable[[Row, str], Grade]:
     def grade(row: Row, answer: str) -> Grade:
-        return partly_right(float(check(answer, row.hidden)))
+        score = float(check(answer, row.hidden))
+        if not 0.0 <= score <= 1.0:
+            raise ScoreError(f"the check gives the score {score}: a score is a number in 0..1")
+        return partly_right(score)
 
     return grade

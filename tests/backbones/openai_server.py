@@ -22,8 +22,8 @@ class Server:
 
     def __init__(self) -> None:
         self.faults: list[Any] = []
-        """What the next requests get: a status, `garbage`, `cut`, `hang`, `wrong adapter`, or
-        `break`: a stream that breaks off after its first words."""
+        """What the next requests get: a status, `{"body": text}`, `garbage`, `cut`, `hang`,
+        `wrong adapter`, or `break`: a stream that breaks off after its first words."""
         self.asked: list[dict[str, Any]] = []
         self.models: dict[str, str] = {"base": ""}
         """Names, and the folder of each adapter."""
@@ -96,6 +96,9 @@ class Server:
         if isinstance(fault, int):
             headers = {"retry-after": "0"} if fault == 429 else {}
             return JSONResponse({"error": {"message": f"no: {fault}"}}, fault, headers)
+        if isinstance(fault, dict):
+            kind = "text/event-stream" if fault["body"].startswith("data:") else "application/json"
+            return Response(fault["body"], media_type=kind)
         if fault == "garbage":
             return PlainTextResponse("<html>busy</html>")
         if fault == "cut":

@@ -141,6 +141,7 @@ def test_any_chat_model_of_langchain_is_a_backbone(use: Use, tmp_path: Path) -> 
         ("vllm:", "write vllm:URL#MODEL"),
         ("vllm:mine", "vLLM ended while it loaded mine: .*No module named"),
         ("nobody:model", "there is no backbone 'nobody:model'"),
+        ("sed", r"did you mean 'seed'\? .*; or PROVIDER:MODEL, .*; or file\.py:NAME\)"),
         ("anthropic:model", "anthropic"),
     ],
 )
@@ -148,6 +149,85 @@ def test_a_backbone_that_cannot_be_is_told_in_one_line(name: str, says: str) -> 
     with pytest.raises(BackboneError, match=says) as caught:
         load(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("<html>hello</html>", "gave no reply that can be read: .*lead to OpenAI's API"),
+        ("{}", "gave no reply that can be read"),
+        ('{"choices": []}', "gave no reply that can be read"),
+        ("data: hello\n\n", "gave no reply that can be read"),
+        ("data: [DONE]\n\n", "gave no reply that can be read"),
+        ("hang", "gave no reply within 0.3 s"),
+    ],
+)
+def test_a_server_that_speaks_no_api_is_one_line(
+    use: Use, server: Server, body: str, says: str, stream: bool
+) -> None:
+    server.faults = ["hang" if body == "hang" else {"body": body}] * 99
+    settings = EndpointSettings(retry_s=0.0, timeout_s=0.3 if body == "hang" else 9.0)
+    chat = use(f"endpoint:{server.url}#base", settings).chat(
+        episode="e", temperature=0.0, max_tokens=9
+    )
+
+    async def heard() -> None:
+        async for _ in chat.astream(HELLO):
+            pass
+
+    with pytest.raises(BackboneError, match=says) as caught:
+        asyncio.run(heard()) if stream else chat.invoke(HELLO)
+    assert str(caught.value).startswith(f"endpoint:{server.url}#base ")
+    assert "generation chunks" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_adapter_by_itself_is_told_how_to_become_a_model(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    with pytest.raises(BackboneError, match=r"is a LoRA adapter and no whole model: .*--merged"):
+        load(f"local:{tmp_path}")
+
+
+CLASSES = """
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import BaseModel
+
+
+class Mine(BaseChatModel):
+    words: str
+
+    @property
+    def _llm_type(self):
+        return "mine"
+
+    def _generate(self, messages, stop=None, run_manager=None, **more):
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(self.words))])
+
+
+class Made(Mine):
+    def __init__(self, rest, n_slots):
+        super().__init__(words="Action: look")
+
+
+class Settings(BaseModel):
+    words: str = ""
+
+
+mine = Mine(words="Action: look")
+"""
+
+
+def test_a_class_in_the_place_of_a_model_is_one_line(use: Use, tmp_path: Path) -> None:
+    (tmp_path / "classes.py").write_text(CLASSES)
+    for name in ("Mine", "Settings"):
+        with pytest.raises(BackboneError, match=f"not the class {name}: write `mine = {name}"):
+            load(f"{tmp_path}/classes.py:{name}")
+    for name in ("mine", "Made"):
+        assert ask(use(f"{tmp_path}/classes.py:{name}"))[0].content == "Action: look"
 
 
 def test_a_key_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -173,6 +174,40 @@ class WithFunction(Answer):
     tools = (print,)  # type: ignore[assignment]
 
 
+class Unsteady(Riddle):
+    """Whose first observation is another one each time."""
+
+    n = 0
+
+    def open(self, task: Task) -> "Answer":
+        Unsteady.n += 1
+        return Told(f"It is {Unsteady.n} o'clock.")
+
+
+class Told(Answer):
+    def __init__(self, text: str) -> None:
+        super().__init__("2")
+        self._text = text
+
+    def reset(self) -> Observation:
+        return replace(super().reset(), text=self._text)
+
+
+class Dicey(Riddle):
+    """Whose steps are drawn by chance."""
+
+    def open(self, task: Task) -> "Answer":
+        return Drawn(self.answer)
+
+
+class Drawn(Answer):
+    n = 0
+
+    def step(self, action: str) -> Observation:
+        Drawn.n += 1
+        return replace(super().step(action), text=f"{Drawn.n}")
+
+
 @pytest.mark.parametrize("benchmark", [Riddle(), Few()])
 def test_a_question_like_benchmark_passes(benchmark: Benchmark) -> None:
     findings = check(benchmark, 2)
@@ -202,7 +237,21 @@ def test_levels_that_have_no_tasks_are_named() -> None:
         (Broken(), "fingerprint is stable"),
         (Empty(), "every level has tasks"),
         (Unprepared(), "tasks can be prepared"),
+        (Unsteady(), "reset is deterministic"),
+        (Dicey(), "episodes do not touch"),
     ],
 )
 def test_a_fault_is_found(benchmark: Benchmark, failed: str) -> None:
     assert {finding.check for finding in check(benchmark) if not finding.ok} == {failed}
+
+
+def test_what_cannot_be_judged_is_told_apart_from_a_fault() -> None:
+    side = [one for one in check(Unsteady()) if one.check == "episodes do not touch"]
+    assert [one.judged for one in side] == [False] * 3
+    assert {one.message for one in side} == {
+        "not judged: reset itself is not deterministic, so that no two episodes are alike"
+    }
+    drawn = [one for one in check(Dicey()) if one.check == "episodes do not touch"]
+    assert {one.message for one in drawn} == {
+        "the same actions gave another episode with nothing beside it: step draws by chance"
+    }

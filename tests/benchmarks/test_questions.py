@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agentevo.benchmarks import SPLITS, Benchmark, BenchmarkError, check, load
+from agentevo.benchmarks import SPLITS, Benchmark, BenchmarkError, ScoreError, check, load
 from agentevo.benchmarks.questions.bank import Row, in_splits, split_of
 from agentevo.benchmarks.questions.code import code_in
 from agentevo.benchmarks.questions.text import alike, f1, normalised, number_in
@@ -106,7 +106,9 @@ def test_a_check_of_ones_own_grades_in_parts(tmp_path: Path) -> None:
     rows = [{"question": f"{s}?", "split": s, "most": 4} for s in SPLITS]
     file = written(tmp_path / "q.jsonl", rows)
     found = load(f"jsonl:path={file},check={tmp_path}/grade.py:length")
-    assert [graded(found, "x" * n) for n in (1, 4, 9)] == [0.25, 1.0, 1.0]
+    assert [graded(found, "x" * n) for n in (1, 4)] == [0.25, 1.0]
+    with pytest.raises(ScoreError, match=r"the check gives the score 2\.25: .* in 0\.\.1"):
+        graded(found, "x" * 9)
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,17 @@ class BrokenShop(Shop):
         raise RuntimeError("the shop is closed")
 
 
+class FaultyShop(Shop):
+    """The first task of each level breaks."""
+
+    def open(self, task):
+        if task.id.endswith("/0"):
+            raise RuntimeError("the shop is closed")
+        return super().open(task)
+
+
 shop, slow_shop, broken_shop, full_shop = Shop(), SlowShop(), BrokenShop(), FullShop()
-small_shop = SmallShop()
+small_shop, faulty_shop = SmallShop(), FaultyShop()
 '''
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from agentevo.api import aevolve, begin, evolve, settle
 from agentevo.benchmarks import BenchmarkError
+from agentevo.cli.output import program
 from agentevo.config import ConfigError
 from agentevo.cycle import News
 
@@ -118,6 +119,24 @@ def test_a_run_whose_every_episode_broke_is_failed_and_plays_them_again(cli: CLI
     again = cli("evolve", "--resume", "broken")
     assert again.returncode == 2
     assert "the shop is closed" in again.stderr
+
+
+def test_episodes_that_broke_are_told_at_the_end_with_where_to_look(cli_here: CLI) -> None:
+    done = cli_here(
+        "evolve", "--benchmark", "shop.py:faulty_shop", *BOXES[2:], "--recipe", "react",
+        "--name", "faulty", "--set", "evaluation.n_test_per_level=2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = (
+        f"2 episodes of report broke: {program()} runs failures faulty --purpose report; the "
+        f"first: {program()} runs episodes faulty "
+    )
+    assert said in done.stdout
+    assert said in cli_here("runs", "show", "faulty").stdout
+    assert "error" in cli_here("runs", "failures", "faulty", "--purpose", "report").stdout
+    (line,) = [line for line in done.stdout.splitlines() if said in line]
+    whole = cli_here("runs", "episodes", "faulty", line.rpartition(" ")[2]).stdout
+    assert "RuntimeError: the shop is closed" in whole
 
 
 def test_a_recipe_goes_over_the_budget_and_the_user_over_both() -> None:

@@ -1,15 +1,18 @@
 """Looking into a run, judging it by hand, and going back: on one finished run."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agentevo.cli.live import View
 from agentevo.cli.progress import Progress, clock, n_episodes
 from agentevo.cli.values import parse_levels
 from agentevo.config import make
 from agentevo.cycle import News
+from agentevo.experience import Trajectory
 
 from .conftest import BOXES, CLI
 
@@ -170,12 +173,17 @@ def test_a_rollback_goes_back_and_forth(cli: CLI, boxes: str) -> None:
     assert shown["arms_of"]["memory_version"] == version, "the arms that were played"
     assert f"Test split, memory {version}, plain weights" in cli("runs", "show", boxes).stdout
     assert "active" not in shown["lessons"]
+    again = cli("evolve", "--resume", boxes, "-q")
+    assert f"Test split, memory {version}, plain weights" in again.stdout
+    assert "no adapter: 'weights' is plain, and 'both' is memory alone" in again.stdout
+    assert "in force: memory version 0, plain weights" in again.stdout
+    assert "promoted" not in again.stdout
     assert "no version 99" in cli("runs", "rollback", boxes, "--memory", "99").stderr
     for name in ("x", ""):
         done = cli("runs", "rollback", boxes, "--adapter", name)
         assert f"no adapter {name!r}" in done.stderr
-    again = read(cli, "runs", "rollback", boxes, "--memory", str(version))
-    assert again == {
+    back = read(cli, "runs", "rollback", boxes, "--memory", str(version))
+    assert back == {
         "in_force": {"memory_version": version, "adapter": ""},
         "was": {"memory_version": 0, "adapter": ""},
     }
@@ -209,7 +217,7 @@ def test_levels_are_read() -> None:
 def test_time_left_follows_from_the_rate() -> None:
     config = make({"n_generations": 1, "acquisition": {"n_tasks_per_level": 10}})
     assert n_episodes(config, 2) == 2 * (10 + 2 * 3 + 2 * 5), "played, at the gate, in the report"
-    progress = Progress(n_generations=1, n_expected=100)
+    progress = Progress(n_generations=1, n_expected=100, n_before=40)
     progress.take(News("phase", 1, "acquisition", 40, 60))
     assert progress.left_s() is None, "too early to say"
     progress.n_played, progress.n_done = 10, 50
@@ -228,20 +236,70 @@ def test_time_left_follows_from_the_rate() -> None:
     assert [clock(5), clock(65), clock(3700)] == ["5 s", "1:05 min", "1:01 h"]
 
 
+def test_a_run_that_goes_on_is_timed_by_what_it_plays_now() -> None:
+    progress = Progress(n_generations=2, n_expected=100, n_before=60)
+    progress.take(News("phase", 2, "acquisition", 10, 20))
+    view = View(progress, quiet=True)
+    for n in range(11, 17):
+        view(News("episode", 2, "acquisition", n, 20, played(score=1.0)))
+    progress.began = time.monotonic() - 12.0
+    left = progress.left_s()
+    assert left is not None
+    assert 67 < left < 70, "34 more at 2 s each; what was played before took no time now"
+    assert "acquisition  16/20  success 100 %" in view.line()
+    assert "of the 6 played now" in view.line()
+    progress.take(News("phase", 2, "gate of memory", 6, 12))
+    progress.began = time.monotonic() - 12.0
+    left = progress.left_s()
+    assert left is not None
+    assert 67 < left < 70, "what the ledger has of an arm is not counted twice"
+
+
+def test_an_evaluation_of_which_a_part_is_known_is_timed_by_the_rest() -> None:
+    progress = Progress(n_expected=20)
+    progress.take(News("phase", 0, "evaluation: test", 10, 20))
+    for n in range(11, 16):
+        progress.take(News("episode", 0, "evaluation: test", n, 20, played(score=0.0)))
+    progress.began = time.monotonic() - 10.0
+    left = progress.left_s()
+    assert left is not None
+    assert 10 <= left < 11
+
+
+def test_what_stands_at_the_gate_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    view = View(Progress(n_generations=1))
+    view(News("phase", 1, "gate of adoption of a1 for m0+plain", 0, 4))
+    view(News("verdict", 1, "adoption of a1 for m0+plain: It is better.", decision="promote"))
+    said = capsys.readouterr().err
+    assert "gate of adoption of a1 in place of the plain weights  0/4" in said
+    assert "promote, adoption of a1 in place of the plain weights: It is better." in said
+
+
+def played(score: float) -> Trajectory:
+    return Trajectory(
+        id="t", task_id="t", benchmark="b", split="train", difficulty=1, instruction="",
+        first_observation="", purpose="acquisition", generation=2, attempt=0, arm="", steps=(),
+        ending="success", score=score, best_score=score, success=score == 1, seed=0, seconds=1.0,
+    )  # fmt: skip
+
+
 def test_runs_are_compared_by_task_and_only_where_they_played_the_same(
     cli: CLI, boxes: str, place: Path
 ) -> None:
     done = cli(
         "evolve", *BOXES, "--recipe", "react", "--name", "unlearned",
-        "--set", "evaluation.n_test_per_level=3",
+        "--set", "evaluation.n_test_per_level=2",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     first, second = read(cli, "runs", "compare", "unlearned", boxes)
     assert first["difference"] is None
-    assert (second["difference"]["estimate"], second["n_shared"]) == (1.0, 6)
+    assert (second["difference"]["estimate"], second["n_tasks"], second["n_played"]) == (1.0, 4, 6)
+    assert (first["n_tasks"], first["n_played"]) == (4, 4)
     assert first["fingerprint"] == second["fingerprint"] == "boxes-1"
     text = cli("runs", "compare", "unlearned", boxes).stdout
     assert "+100 (+100 to +100)" in text
+    assert "4 of 6" in text
+    assert "scores on 4 test tasks that all of them played" in text
     other = cli(
         "evolve", "--benchmark", "shop.py:shop", "--backbone", BOXES[3], "--recipe", "react",
         "--name", "elsewhere", "--set", "evaluation.n_test_per_level=1",
@@ -252,5 +310,6 @@ def test_runs_are_compared_by_task_and_only_where_they_played_the_same(
     assert (
         "different tasks or environments (unlearned: boxes-1; elsewhere: shop-1)" in refused.stderr
     )
-    assert cli("runs", "compare", "unlearned", "elsewhere", "--anyway").returncode == 0
+    apart = cli("runs", "compare", "unlearned", "elsewhere", "--anyway")
+    assert (apart.returncode, "nothing is compared" in apart.stdout) == (0, True)
     assert cli("runs", "compare", "unlearned").returncode == 2

@@ -122,6 +122,7 @@ def test_what_was_exported_comes_back_for_review(
     monkeypatch.setattr("sys.stdin", io.StringIO("x\ne\n\nuse any handle\n"))
     done = cli_here("memory", "review", run)
     assert waiting["text"] in done.stdout
+    assert f"edited: {waiting['id']} is active, memory version " in done.stdout
     (known,) = [one for one in read("memory", "list", run) if one["id"] == waiting["id"]]
     assert (known["status"], known["advice"]) == ("active", "use any handle")
     assert "no lesson is pending" in cli_here("memory", "review", run).stdout
@@ -157,7 +158,7 @@ def test_a_lost_index_is_mended_and_told(cli_here: CLI, read: Read, run: str) ->
     done = cli_here("memory", "check", run)
     assert f"mended: missing from the index: {id_of(read, run)}" in done.stdout
     assert "agree" in done.stdout
-    assert "1 lessons" in cli_here("memory", "rebuild", run).stdout
+    assert "1 lesson," in cli_here("memory", "rebuild", run).stdout
 
 
 def test_another_embedder_makes_the_index_anew_and_is_used_from_then_on(
@@ -170,7 +171,7 @@ def test_another_embedder_makes_the_index_anew_and_is_used_from_then_on(
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "agree" in cli_here("memory", "check", run).stdout
     done = cli_here("memory", "rebuild", run, "--embedder", model)
-    assert f"made anew: 1 lessons, by {model}" in done.stdout
+    assert f"made anew: 1 lesson, by {model}" in done.stdout
     assert "agree" in cli_here("memory", "check", run).stdout
     assert read("memory", "search", run, "a box")[0]["id"] == id_of(read, run)
     assert read("evaluate", "--run", run, "--n-per-level", "1", "-q")["all"]["score"]

@@ -93,7 +93,7 @@ def test_an_arm_that_is_under_way_is_left_out_and_named(whole: Run) -> None:
     assert [one["arm"] for one in data["arms"]["rows"]] == ["plain", "memory"]
     assert data["missing"] == [
         "Arms that have not played all test tasks yet, and are left out: "
-        "weights 2 of 4, both 0 of 4."
+        f"weights 2 of 4, both 0 of 4; agentevo evolve --resume {whole.folder} plays them."
     ]
 
 
@@ -103,6 +103,21 @@ def test_after_a_rollback_the_outcome_that_was_played_is_shown(whole: Run) -> No
     assert data["arms"]["whose"] == "the outcome of generation 1"
     assert data["arms"]["memory_version"] == 1
     assert "the plain backbone acts (the run was rolled back by hand" in page_text(page)
+    assert data["arms"]["unplayed"] == data["missing"] == [], "plain is all that is in force"
+
+
+def test_after_a_rollback_the_arms_that_were_not_played_are_named(whole: Run) -> None:
+    whole.ledger.add_event(whole.id, "rollback", {"memory_version": 0, "adapter": "a1"})
+    data, page = read(whole)
+    assert data["arms"]["memory_version"] == 1, "the outcome of the generation is shown"
+    assert data["arms"]["unplayed"] == ["weights", "both"]
+    assert data["missing"] == [
+        "Arms of the pair in force (memory version 0, a1) that have not played all test tasks: "
+        f"weights and both; agentevo evolve --resume {whole.folder} plays them."
+    ]
+    assert "Of the pair in force not all arms were played on them: weights, both." in page_text(
+        page
+    )
 
 
 def test_the_summary_does_not_claim_what_the_interval_does_not_show(whole: Run) -> None:

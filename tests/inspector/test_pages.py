@@ -178,8 +178,10 @@ def test_a_lesson_is_added_and_a_suspicious_one_reviewed(writer: TestClient) -> 
 def test_an_earlier_version_is_put_in_force(writer: TestClient) -> None:
     lesson = lesson_id(writer)
     assert "Put version 0 in force" in writer.get("/runs/boxes/versions?old=1&new=0").text
+    assert "Of the pair in force: memory 1, plain weights." in writer.get("/runs/boxes").text
     page = writer.post("/runs/boxes/versions/0").text
     assert "version 0 is in force" in page
+    assert "Of the outcome of generation 2: memory 1, plain" in writer.get("/runs/boxes").text
     assert status_of(lesson) == "pending"
     assert writer.post("/runs/boxes/versions/99").status_code == 409
     writer.post("/runs/boxes/versions/1")
@@ -202,10 +204,11 @@ def test_what_a_lesson_says_is_never_run(writer: TestClient) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/runs/none", 409),
+        ("/runs/none", 404),
         ("/runs/..%2f..%2fetc", 404),
         ("/runs/boxes/memory/Lnone", 404),
-        ("/runs/boxes/episodes/none", 409),
+        ("/runs/none/memory", 404),
+        ("/runs/boxes/episodes/none", 404),
         ("/nowhere", 404),
         ("/static/../app.py", 404),
     ],
@@ -214,6 +217,13 @@ def test_what_is_not_there_is_said_in_one_line(reader: TestClient, path: str, st
     answer = reader.get(path)
     assert answer.status_code == status
     assert "Traceback" not in answer.text
+
+
+def test_nothing_is_written_to_a_run_that_is_not_there(writer: TestClient, home: Path) -> None:
+    for path in ("/runs/none/memory", "/runs/none/versions/0", "/runs/none/memory/L1/retire"):
+        answer = writer.post(path, data={"situation": "x", "advice": "y"})
+        assert (answer.status_code, "there is no run" in answer.text) == (404, True)
+    assert not (home / "runs" / "none").exists()
 
 
 def test_bad_words_and_long_forms_are_refused(writer: TestClient) -> None:

@@ -118,3 +118,27 @@ def test_tasks_whose_answers_scatter_are_left_out_and_so_is_what_was_answered_on
 def test_a_filter_without_a_setting_takes_none() -> None:
     with pytest.raises(ConfigError, match="takes no setting"):
         kept("distinct:3", tried("a", "t"))
+
+
+HELD = (
+    "A baker sells seventeen loaves on Monday and twice as many on Tuesday, then gives a third of "
+    "what is left to the school next door. How many does she keep?"
+)
+
+
+def asked(name: str, text: str) -> Trajectory:
+    return replace(tried(name, name), instruction=text, first_observation="")
+
+
+def test_a_task_that_repeats_a_held_out_one_is_left_out_and_one_that_speaks_alike_stays() -> None:
+    rest = "Read the question with care and answer with one whole number and with nothing else."
+    copy = asked("copy", f"Well: {HELD.replace(',', ';').upper()} {rest}")
+    others = [asked(f"own {n}", f"There are {n} pears in basket {n}. {rest}") for n in range(20)]
+    sieve = Sieve(texts=frozenset({f"{HELD} {rest}", f"Who wrote it? {rest}", "Yes?"}))
+    left, taken = filters.apply(("clean",), [copy, *others], sieve)
+    assert left == others
+    assert taken == {"clean": 1}
+    left, _ = filters.apply(("clean:60",), [copy, *others], sieve)
+    assert copy in left, "no sixty words in a row are the same"
+    short = asked("short", "yes!")
+    assert filters.apply(("clean",), [short, *others], sieve)[0] == others

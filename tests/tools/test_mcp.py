@@ -115,7 +115,9 @@ def test_settings_reach_the_server_and_its_tools_can_be_chosen(
 @pytest.mark.parametrize(
     ("servers", "words"),
     [
-        ({"a": {"command": "nowhere-at-all"}}, "server a .*does not start"),
+        ({"a": {"command": "nowhere-at-all"}}, "server a .*does not start: there is no program"),
+        ({"a": {"command": "./gone.sh"}}, "there is no program .*/gone.sh"),
+        ({"a": OWN | {"cwd": "gone"}}, "does not start: there is no folder .*/gone"),
         ({"a": {"command": sys.executable, "args": ["-c", "raise SystemExit('bad key')"]}},
          "does not start: .*bad key"),
         ({"a": {"comand": "x"}}, r"a\.comand: Extra inputs"),
