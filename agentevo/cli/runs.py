@@ -88,6 +88,10 @@ def summary(run: Run) -> dict[str, Any]:
              "reason": str(one.evidence.get("reason", "")).rstrip("."), "evidence": one.evidence}
             for one in ledger.verdicts(run.id)
         ],
+        "policies": [
+            {"generation": one.generation} | dict(one.payload)
+            for one in ledger.updates(run.id, kind="policy")
+        ],
         "lessons": {status: statuses.count(status) for status in dict.fromkeys(statuses)},
         "adapters": ledger.adapters(run.id),
         "arms": arms.rows,
@@ -169,6 +173,12 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
             for v in facts["verdicts"]
         ],
     )
+    if facts["policies"]:
+        output.print_table(
+            ["generation#", "score of replays#", "of the best policy found#", "which says"],
+            [[one["generation"], _share(one["before"]), _share(one["best"]["payoff"]),
+              one["best"]["text"] or "(no policy)"] for one in facts["policies"]],
+        )  # fmt: skip
     print_test(facts, name)
     print_broken(facts, name)
     paid = any(one["price"] for one in facts["usage"])
@@ -182,6 +192,10 @@ def show(run: str = RUN, as_json: bool = output.AS_JSON) -> None:
             for one in facts["usage"]
         ],
     )  # fmt: skip
+
+
+def _share(value: float | None) -> str:
+    return "all broke" if value is None else output.percent(value)
 
 
 def print_test(facts: dict[str, Any], name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import BaseMessage
 
+from agentevo.cli.runs import summary
 from agentevo.config import make
 from agentevo.evolution import evolve
 from agentevo.experience import Trajectory
@@ -207,6 +208,8 @@ def test_a_policy_that_pays_more_passes_the_gate_and_stands_in_every_prompt(
         assert run.policy_of(force) == kept.advice
         n_trials = len(list(run.ledger.episodes(run.id, generation=1, purpose="trial")))
         assert n_trials == 3 * 4, "each of three policies, the empty one included, on four tasks"
+        told = summary(run)["policies"]
+        assert [(one["generation"], one["best"]["text"]) for one in told] == [(1, GOOD), (2, GOOD)]
 
 
 def test_a_new_policy_takes_the_place_of_the_old_one_and_a_rollback_brings_it_back(
