@@ -9,6 +9,7 @@ from typing import Any
 
 from agentevo.backbones.speaker import load_benchmark
 from agentevo.config import RunConfig
+from agentevo.recipes import flat
 from agentevo.version import __version__
 
 _NAMES = {
@@ -39,7 +40,7 @@ def changes(settings: Mapping[str, object], noted: Mapping[str, object], config:
         noted: what `noted_of` told then; a run of an earlier version may have noted less.
         config: the same settings, as they are read today.
     """
-    old, new = dotted(settings), dotted(config.model_dump(mode="json"))
+    old, new = flat(settings), flat(config.model_dump(mode="json"))
     found = [
         f"the setting {key} was {_said(old, key)} and is {_said(new, key)}"
         for key in sorted(old.keys() | new.keys())
@@ -52,17 +53,6 @@ def changes(settings: Mapping[str, object], noted: Mapping[str, object], config:
         if key in noted and noted[key] != now.get(key)
     ]
     return "; ".join(found) or "another version of agentevo, or other weights of the backbone"
-
-
-def dotted(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Return settings by their dotted names."""
-    found: dict[str, object] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            found |= dotted(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
 
 
 def _said(settings: Mapping[str, object], key: str) -> str:

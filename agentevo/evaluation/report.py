@@ -19,7 +19,7 @@ from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.failures import Group, groups
 from agentevo.evaluation.plots import Mark, Series
 from agentevo.experience import Ending
-from agentevo.fingerprint import dotted
+from agentevo.recipes import flat
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -124,7 +124,7 @@ def gather(run: Run) -> Report:
         ),
         endings=figures.endings(run.ledger.summaries(run.id)),
         readings=readings.readings(run, arms),
-        settings=dotted(run.config.model_dump(mode="json")),
+        settings=flat(run.config.model_dump(mode="json")),
         fingerprint=kept.fingerprint,
         versions=page.versions(),
         conditions=page.conditions(),

@@ -19,6 +19,7 @@ from agentevo.cli.contest_runs import play_all
 from agentevo.contest import Contest, Plan, gather
 from agentevo.evaluation.contest_report import write_report
 from agentevo.folders import RunError
+from agentevo.run import Run
 
 RECIPES = (
     "default", "memory-only", "weights-only", "reflexion", "expel", "tran", "memorybank", "ace",
@@ -58,10 +59,31 @@ def main(argv: Sequence[str] | None = None) -> None:
     failed = [] if args.tell else play_all(contest, at_once=args.at_once, quiet=False)
     result = gather(contest)
     print(write_report(contest.folder, result), file=sys.stderr)
-    told = json.loads(json.dumps(asdict(result)))
+    told = json.loads(json.dumps(asdict(result) | {"learned": learned(contest)}))
     table = told.pop("table")
     Console().print_json(json.dumps(table["places"] if table else None))
     write("recipes", {**told, "table": table, "failed": failed})
+
+
+def learned(contest: Contest) -> list[dict[str, object]]:
+    """Return what each finished run won in training, and what its gates measured."""
+    rows: list[dict[str, object]] = []
+    for entrant in contest.plan.entrants():
+        if contest.status(entrant) != "finished":
+            continue
+        with Run.open(contest.run_folder(entrant)) as run:
+            played = list(run.ledger.summaries(run.id, purpose="acquisition"))
+            rows.append({
+                "recipe": entrant.title, "seed": entrant.seed, "n_played": len(played),
+                "n_won": sum(one.success for one in played),
+                "gates": [
+                    {"on": one.kind, "verdict": one.verdict, "p": one.evidence.get("p_value"),
+                     "before": one.evidence["incumbent_mean"],
+                     "after": one.evidence["candidate_mean"]}
+                    for one in run.ledger.verdicts(run.id)
+                ],
+            })  # fmt: skip
+    return rows
 
 
 if __name__ == "__main__":
