@@ -11,11 +11,11 @@ from agentevo.agent.episode import Limits, Plan, Recaller
 from agentevo.agent.equipment import rules_of
 from agentevo.agent.recollection import Remembering, SnapshotRecaller
 from agentevo.agent.rollout import Player
-from agentevo.config import AgentSettings
 from agentevo.evaluation.candidates import Candidates, Choose, by_vote, by_worth
 from agentevo.evaluation.evaluate import Arm
 from agentevo.holdings import Holdings
 from agentevo.refinement.correctors import corrector
+from agentevo.settings import AgentSettings
 
 if TYPE_CHECKING:
     from agentevo.benchmarks import Benchmark, Task

@@ -7,8 +7,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from agentevo.agent.rules import Ask, Rules
-from agentevo.config import ConfigError, ToolSettings
+from agentevo.config import ConfigError
 from agentevo.sandbox import Limits
+from agentevo.settings import ToolSettings
 from agentevo.strategies import hint
 from agentevo.tools import Context, Embed
 

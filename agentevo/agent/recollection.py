@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from agentevo.agent.episode import Plan, Recaller, Recollection
-from agentevo.config import MemorySettings
 from agentevo.dialogue.prompts import lesson_line
 from agentevo.experience import Recall
 from agentevo.memory import Boilerplate, RecallSettings, Snapshot, Withholding, episode_rng
+from agentevo.settings import MemorySettings
 
 KEEP_ABOVE = 0.05  # similarity below which a single lesson is never shown
 

@@ -24,8 +24,8 @@ from agentevo.agent.rules import Rules
 from agentevo.agent.stepping import StepTimeoutError
 from agentevo.backbones.backbone import Backbone
 from agentevo.benchmarks import Environment, ScoreError, Task, check_score
-from agentevo.config import ToolCalls
 from agentevo.experience import Ending, Given, Purpose, Step, Trajectory
+from agentevo.settings import ToolCalls
 
 compiled = cache(build)
 

@@ -28,7 +28,7 @@ from tenacity.wait import wait_random_exponential
 
 from agentevo.backbones.backbone import BackboneError
 from agentevo.backbones.chat import EpisodeChat, Hear
-from agentevo.config import EndpointSettings
+from agentevo.settings import EndpointSettings
 
 BUSY = (408, 409, 425, 429)
 """HTTP states of a server that may answer later; so may those from 500 on."""

@@ -9,7 +9,7 @@ from langchain_core.language_models import BaseChatModel
 
 from agentevo.backbones.backbone import BackboneError
 from agentevo.backbones.endpoint import Endpoint
-from agentevo.config import EndpointSettings
+from agentevo.settings import EndpointSettings
 
 
 def of_provider(provider: str, model: str, settings: EndpointSettings) -> Endpoint | None:

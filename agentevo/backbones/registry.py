@@ -8,8 +8,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from agentevo.backbones.backbone import Backbone, BackboneError
-from agentevo.config import EndpointSettings
 from agentevo.files import from_file
+from agentevo.settings import EndpointSettings
 from agentevo.strategies import hint
 
 GROUP = "agentevo.backbones"

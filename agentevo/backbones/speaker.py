@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agentevo import benchmarks
-from agentevo.config import EndpointSettings
+from agentevo.settings import EndpointSettings
 
 if TYPE_CHECKING:
     from agentevo.backbones.backbone import Backbone

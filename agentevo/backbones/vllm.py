@@ -17,7 +17,7 @@ from agentevo.backbones.backbone import BackboneError
 from agentevo.backbones.endpoint import Endpoint
 from agentevo.backbones.providers import api_key, openai_chat
 from agentevo.backbones.server import Server
-from agentevo.config import EndpointSettings
+from agentevo.settings import EndpointSettings
 
 CONTROL_TIMEOUT_S = 60.0
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from agentevo.backbones.backbone import Backbone, BackboneError
-from agentevo.config import RefinementSettings
 from agentevo.dialogue import prompts
 from agentevo.experience import Trajectory
 from agentevo.memory import Kind, Lesson, LessonError, Provenance, scan
 from agentevo.refinement.evidence import taint_of, telling_steps
+from agentevo.settings import RefinementSettings
 
 PROMPT_HASH = hashlib.sha256(prompts.DISTILL_SYSTEM.encode()).hexdigest()[:12]
 MAX_REPLY_TOKENS = 300

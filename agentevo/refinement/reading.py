@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentevo.backbones.backbone import Backbone
-from agentevo.config import RefinementSettings
 from agentevo.experience import Trajectory
+from agentevo.settings import RefinementSettings
 
 if TYPE_CHECKING:
     from agentevo.refinement.distill import Distilled, Draft

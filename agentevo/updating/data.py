@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, pstdev
 
-from agentevo.config import WeightSettings
 from agentevo.experience import Trajectory
 from agentevo.refinement import censor, filters
 from agentevo.refinement.sieve import Answer, Sieve
+from agentevo.settings import WeightSettings
 from agentevo.updating.traces import (
     Call,
     Card,

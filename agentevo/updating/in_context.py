@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agentevo.config import MemorySettings
 from agentevo.experience import Recall, Trajectory
 from agentevo.memory import (
     FORGETTING,
@@ -25,6 +24,7 @@ from agentevo.memory import (
     utilities,
 )
 from agentevo.refinement.distill import PROMPT_HASH, Draft
+from agentevo.settings import MemorySettings
 from agentevo.strategies import find
 
 MIN_EPISODES = 10  # on either side, before a lesson is judged by its credit

@@ -15,7 +15,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from agentevo.config import WeightSettings
+from agentevo.settings import WeightSettings
 from agentevo.updating.traces import TrainingSet
 from agentevo.updating.training import Job, Pace, TrainingError, TrainProgress, train
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from agentevo.config import WeightSettings
+from agentevo.settings import WeightSettings
 
 
 @dataclass(frozen=True)

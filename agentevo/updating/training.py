@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentevo.backbones.adapter import CARD
-from agentevo.config import ConfigError, WeightSettings
+from agentevo.config import ConfigError
 from agentevo.files import fingerprint_of
+from agentevo.settings import WeightSettings
 from agentevo.updating.encoding import split
 from agentevo.updating.packing import Row, collate, pack
 from agentevo.updating.traces import TrainingSet

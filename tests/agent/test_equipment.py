@@ -12,7 +12,8 @@ from langchain_core.tools import BaseTool
 from agentevo import Agent, evolve
 from agentevo.agent.equipment import check_names, names_in_tasks
 from agentevo.agent.rules import Rules
-from agentevo.config import ConfigError, ToolSettings
+from agentevo.config import ConfigError
+from agentevo.settings import ToolSettings
 from agentevo.tools import ToolError, tool
 from tests.agent.doors import played
 from tests.worlds import Box, Boxes

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.backbones import Backbone, BackboneError, load
 from agentevo.backbones.endpoint import _streamed
-from agentevo.config import EndpointSettings
+from agentevo.settings import EndpointSettings
 from tests.backbones.openai_server import Server
 from tests.worlds import Boxes, ScriptedChat
 

@@ -21,7 +21,7 @@ from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.backbones import Backbone, BackboneError, load
 from agentevo.backbones.adapter import CARD
 from agentevo.backbones.seed.weights_file import checked_folder
-from agentevo.config import EndpointSettings, WeightSettings
+from agentevo.settings import EndpointSettings, WeightSettings
 from agentevo.updating.encoding import encoded
 from agentevo.updating.in_weights import tune
 from agentevo.updating.traces import Call, Card, Example, TrainingSet, hash_of

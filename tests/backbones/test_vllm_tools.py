@@ -22,8 +22,8 @@ from agentevo.backbones import Backbone, load
 from agentevo.backbones.seed.weights_file import checked_folder
 from agentevo.benchmarks import Benchmark
 from agentevo.benchmarks import load as load_benchmark
-from agentevo.config import EndpointSettings, WeightSettings
 from agentevo.experience import Trajectory
+from agentevo.settings import EndpointSettings, WeightSettings
 from agentevo.tools import Toolbox
 from agentevo.updating.adapters import export
 from agentevo.updating.in_weights import tune

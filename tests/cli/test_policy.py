@@ -10,9 +10,9 @@ from statistics import fmean
 from agentevo import benchmarks, evolve
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.backbones.local import Local
-from agentevo.config import WeightSettings
 from agentevo.evaluation.figures import learning_curve
 from agentevo.experience import Trajectory
+from agentevo.settings import WeightSettings
 from agentevo.updating.data import Material, reinforced
 from agentevo.updating.in_weights import tune
 from agentevo.updating.training import Job

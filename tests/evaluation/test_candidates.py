@@ -8,11 +8,11 @@ from pathlib import Path
 
 from agentevo.api import play_four_arms, settle
 from agentevo.backbones.seed.weights_file import checked_folder
-from agentevo.config import WeightSettings
 from agentevo.evaluation.candidates import by_vote, by_worth
 from agentevo.evaluation.figures import arms_table
 from agentevo.experience import Step, Trajectory
 from agentevo.run import Run
+from agentevo.settings import WeightSettings
 from agentevo.updating.in_weights import tune
 from agentevo.updating.traces import Call, Card, Example, TrainingSet
 from agentevo.updating.training import Job

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from agentevo.config import EndpointSettings
 from agentevo.evaluation.ablation import four_arms
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.report import arms_table
 from agentevo.experience import Recall
 from agentevo.memory import Memory, utilities
 from agentevo.run import Run
+from agentevo.settings import EndpointSettings
 from agentevo.updating.in_context import uses_of
 
 from .conftest import Embedder, acquire, episode, page_text, play, read, remember

@@ -25,9 +25,9 @@ from agentevo import backbones, benchmarks
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.backbones.adapter import CARD
 from agentevo.benchmarks import Task
-from agentevo.config import WeightSettings
 from agentevo.evaluation.statistics import paired_difference, stratified_mean
 from agentevo.experience import Trajectory
+from agentevo.settings import WeightSettings
 from agentevo.updating.data import Material, imitated, preferred
 from agentevo.updating.in_weights import tune
 from agentevo.updating.training import Job, Pace

@@ -30,7 +30,7 @@ from agentevo.backbones.chat import Hear
 from agentevo.backbones.seed.weights_file import checked_folder
 from agentevo.backbones.server import Server
 from agentevo.backbones.vllm import VLLM
-from agentevo.config import EndpointSettings
+from agentevo.settings import EndpointSettings
 
 
 class Noting(VLLM):

@@ -30,7 +30,7 @@ from trl import SFTConfig, SFTTrainer
 from agentevo.backbones.batching import n_cores
 from agentevo.backbones.seed.samples import episode_samples
 from agentevo.backbones.seed.weights_file import checked_folder
-from agentevo.config import WeightSettings
+from agentevo.settings import WeightSettings
 from agentevo.updating.encoding import encoded
 from agentevo.updating.in_weights import tune
 from agentevo.updating.packing import IGNORED

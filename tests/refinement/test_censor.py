@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from agentevo.config import WeightSettings
 from agentevo.experience import Trajectory
 from agentevo.refinement import censor
 from agentevo.refinement.sieve import Sieve
+from agentevo.settings import WeightSettings
 from agentevo.updating.objectives import Tokens, preference
 from tests.refinement.test_refinement import episode
 

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage
 
 from agentevo import backbones
 from agentevo.backbones.backbone import BackboneError
-from agentevo.config import ConfigError, RefinementSettings
+from agentevo.config import ConfigError
 from agentevo.dialogue import prompts
 from agentevo.experience import Step, Trajectory
 from agentevo.refinement import filters
@@ -25,6 +25,7 @@ from agentevo.refinement.distill import (
     transcript_of,
 )
 from agentevo.refinement.sieve import Sieve
+from agentevo.settings import RefinementSettings
 
 WORLDS = Path(__file__).parent.parent / "worlds.py"
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentevo.agent.recollection import Remembering
-from agentevo.config import RefinementSettings
 from agentevo.experience import Step
 from agentevo.refinement.distill import Distilled
 from agentevo.refinement.reading import Reading
 from agentevo.refinement.workflows import common_words, left_open, workflows
+from agentevo.settings import RefinementSettings
 from tests.refinement.test_refinement import episode
 from tests.worlds import Scripted
 

@@ -17,12 +17,12 @@ from langchain_core.messages import BaseMessage
 from agentevo.agent.recollection import SnapshotRecaller
 from agentevo.agent.rollout import Occasion, Player, play_all
 from agentevo.benchmarks import Observation, Task
-from agentevo.config import MemorySettings, RefinementSettings
 from agentevo.evaluation.gate import GateSettings, Outcome, judge
 from agentevo.experience import Trajectory
 from agentevo.memory import Memory, Snapshot, connect
 from agentevo.memory.embedding import Embedder
 from agentevo.refinement.distill import distill
+from agentevo.settings import MemorySettings, RefinementSettings
 from agentevo.updating.in_context import update_memory
 
 from ..worlds import RULE, Box, Boxes, Scripted, ScriptedChat

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentevo.config import WeightSettings
+from agentevo.settings import WeightSettings
 from agentevo.updating.traces import Call, Card, Example, TrainingSet, hash_of
 from agentevo.updating.training import Job
 

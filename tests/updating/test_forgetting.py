@@ -15,7 +15,7 @@ import pytest
 
 from agentevo.backbones.seed.samples import episode_samples
 from agentevo.backbones.seed.weights_file import checked_folder
-from agentevo.config import WeightSettings
+from agentevo.settings import WeightSettings
 from agentevo.updating.in_weights import tune
 from agentevo.updating.likelihood import loss_of
 from agentevo.updating.merging import (

@@ -14,7 +14,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agentevo.backbones.adapter import CARD
-from agentevo.config import ConfigError, WeightSettings
+from agentevo.config import ConfigError
+from agentevo.settings import WeightSettings
 from agentevo.updating import objectives
 from agentevo.updating.data import imitated
 from agentevo.updating.encoding import encoded, measured_groups

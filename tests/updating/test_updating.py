@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from agentevo.backbones.local import Local
-from agentevo.config import WeightSettings
 from agentevo.dialogue import prompts
 from agentevo.experience import Recall, Step, Trajectory
 from agentevo.refinement.sieve import Sieve
+from agentevo.settings import WeightSettings
 from agentevo.updating.data import Material, imitated, preferred, reinforced, with_replay
 from agentevo.updating.in_context import uses_of
 from agentevo.updating.in_weights import tune

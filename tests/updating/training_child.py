@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from agentevo.config import WeightSettings
+from agentevo.settings import WeightSettings
 from agentevo.updating.in_weights import tune
 from agentevo.updating.traces import TrainingSet
 from agentevo.updating.training import Job, Pace
