@@ -205,6 +205,7 @@ def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     from agentevo.refinement.distillers import distiller
     from agentevo.strategies import configured, find
     from agentevo.updating.policies import searcher
+    from agentevo.updating.reflection import reflector
 
     if config.objective.policy != "all":
         check(config.objective.autonomy, "objective")
@@ -231,6 +232,8 @@ def check_strategies(config: RunConfig, benchmark: Benchmark) -> None:
     find("memory.forgetting", config.memory.forgetting, FORGETTING)
     if config.memory.policy:
         searcher(config.memory.policy)
+    if config.memory.reflect:
+        reflector(config.memory.reflect)
     if config.weights.trainer != "none":
         from agentevo.updating.in_weights import trainers
 

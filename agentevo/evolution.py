@@ -1,9 +1,9 @@
 """The cycle: acquisition, refinement, updating, evaluation, and the next generation.
 
-    acquire ─► refine ─► remember ─► judge_memory ─► train ─► judge_weights ─► consolidate
-       ▲                                                                            │
-       └────────────────────────────── advance ◄────────────────────────────────────┘
-                                          └─► end
+    acquire ─► refine ─► remember ─► judge_memory ─► reflect ─► train ─► judge_weights ─┐
+       ▲                                                                                │
+       └──────────────────────── advance ◄─────────── consolidate ◄─────────────────────┘
+                                    └─► end
 
 Every node first asks the ledger what is already there, so a run may be killed at any moment
 and started again: nothing is played, paid or written twice. Within a generation the memory
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agentevo import files
+from agentevo import files, reflecting
 from agentevo.appraisal import appraise, lived_through
 from agentevo.cycle import Cycle, News, Phase, gate, held_out, promote, sample
 from agentevo.evaluation.course import is_stopped, set_course
@@ -174,6 +174,12 @@ async def judge_memory(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
 
 def _texts(snapshot: Snapshot) -> dict[str, str]:
     return {one.id: one.text for one in snapshot.lessons}
+
+
+async def reflect(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
+    """Phases 3 and 4: rules stand for several lessons in force, if nothing is lost by that."""
+    old = state["incumbent"]
+    return {"incumbent": await reflecting.reflect(runtime.context, state["generation"], old)}
 
 
 async def train(state: State, runtime: Runtime[Cycle]) -> dict[str, Any]:
@@ -344,7 +350,10 @@ def after_advance(state: State, runtime: Runtime[Cycle]) -> Literal["acquire", "
 def build() -> Any:
     """Return the compiled graph of the cycle; its input is a `State`, its context a `Cycle`."""
     graph = StateGraph(State, context_schema=Cycle)
-    nodes = [acquire, refine, remember, judge_memory, train, judge_weights, consolidate, advance]
+    nodes = [
+        acquire, refine, remember, judge_memory, reflect, train, judge_weights, consolidate,
+        advance,
+    ]  # fmt: skip
     for node in nodes:
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "acquire")
@@ -376,6 +385,6 @@ async def evolve(run: Run, tell: Callable[[News], None]) -> Arm:
             incumbent = Arm(begun[0].memory_version, begun[0].adapter)
     state: State = {"generation": generation, "incumbent": incumbent}
     if state["generation"] <= n_affordable(run) and not is_stopped(run):
-        n_nodes = 9 * run.config.n_generations + 8
+        n_nodes = 10 * run.config.n_generations + 8
         state = await build().ainvoke(state, context=cycle, config={"recursion_limit": n_nodes})
     return state["incumbent"]

@@ -155,6 +155,9 @@ class MemorySettings(Settings):
     admission: Literal["gate", "mends"] = "gate"
     """What a lesson must pass. `gate`: it stands at the gate with the others; `mends`: before that,
     a failure that it was read from is played again with it, and must come out better."""
+    reflect: str = ""
+    """Strategy that lets a rule stand for several lessons in force, where held-out tasks show no
+    loss: `abstract` (the model names the rule behind lessons of one kind). Empty: none does."""
     principles: tuple[str, ...] = ()
     """Texts that stand before the lessons in every prompt, whatever the task."""
     policy: str = ""

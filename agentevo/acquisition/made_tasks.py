@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentevo.acquisition.making import BACK_TRANSLATED, Made, words_of
+from agentevo.acquisition.making import BACK_TRANSLATED, Made
 from agentevo.agent.question import Question as Unjudged
 from agentevo.benchmarks import BenchmarkError, Environment, Task
 from agentevo.benchmarks.benchmark import Progress
 from agentevo.benchmarks.questions.bank import Grade, Question, Row, partly_right, right_or_wrong
 from agentevo.benchmarks.questions.data import field_of, records
 from agentevo.benchmarks.questions.text import alike
-from agentevo.refinement.novelty import rouge_l
+from agentevo.refinement.novelty import rouge_l, words_of
 
 NAME = "made"
 N_STEPS = 10  # calls of the model that an episode may take

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentevo.benchmarks.questions.text import normalised, number_in
-from agentevo.refinement.novelty import rouge_l
+from agentevo.refinement.novelty import rouge_l, words_of
 
 if TYPE_CHECKING:
     from agentevo.refinement.sieve import Answer
@@ -124,11 +124,6 @@ class Making:
     """(text, reason); where it was made from something, the reason begins with that one's id."""
     n_calls: int
     """Dialogues that the model was asked to go on with."""
-
-
-def words_of(text: str) -> list[str]:
-    """Return a text's words without case, as ROUGE-L compares them."""
-    return re.findall(r"\w+", text.casefold())
 
 
 def self_instruct(

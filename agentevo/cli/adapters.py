@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from agentevo.cli import output
-from agentevo.cli.runs import RUN, arm_text, check_was_in_force, chosen, print_change
+from agentevo.cli.facts import arm_text
+from agentevo.cli.runs import RUN, check_was_in_force, chosen, print_change
 from agentevo.cli.values import QUIET, check_choice
 from agentevo.evaluation.words import gate_words
 

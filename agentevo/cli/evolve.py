@@ -136,7 +136,7 @@ def _carry_out(run: Run, *, quiet: bool) -> None:
 def _show(run: Run, *, as_json: bool) -> None:
     """Print what the run came to, from its ledger."""
     from agentevo.api import report_of
-    from agentevo.cli.runs import print_broken, print_test, summary
+    from agentevo.cli.facts import print_broken, print_test, summary
     from agentevo.evaluation.overview import called
     from agentevo.evaluation.words import gate_words
     from agentevo.run import Run as Opened

@@ -17,6 +17,7 @@ from agentevo.evaluation import figures, page, plots, readings, summary
 from agentevo.evaluation.ablation import ARMS
 from agentevo.evaluation.evaluate import Arm
 from agentevo.evaluation.failures import Group, groups
+from agentevo.evaluation.leakage import N_WORDS, Leakage, leakage
 from agentevo.evaluation.plots import Mark, Series
 from agentevo.experience import Ending
 from agentevo.recipes import flat
@@ -63,6 +64,7 @@ class Report:
     costs: tuple[figures.PhaseCost, ...]
     failures: tuple[Group, ...]
     """Of the pair in force on the test split."""
+    leakage: Leakage
     course: tuple[Mapping[str, object], ...]
     """Of each generation: how varied it was, what came next and why."""
     endings: Mapping[str, Mapping[str, int]]
@@ -99,6 +101,7 @@ def gather(run: Run) -> Report:
     kept = run.ledger.run(run.id)
     arms, curve = figures.arms_figures(run), figures.learning_curve(run)
     known = readings.lessons_figures(run)
+    leaked = leakage(run, Arm(arms.memory_version, arms.adapter))
     tales = "The best score reached on the way is the measure of the TALES suite"
     if run.config.benchmark == "textworld-cooking":
         tales += f": {TALES}"
@@ -108,7 +111,7 @@ def gather(run: Run) -> Report:
         created=kept.created,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
         status=run.ledger.status(run.id) or "not told",
-        summary=summary.summarise(run, arms, curve),
+        summary=f"{summary.summarise(run, arms, curve)} {summary.leaked_words(leaked)}".strip(),
         missing=summary.missing(run, arms, curve, known),
         tales=f"{tales}.",
         arms=arms,
@@ -118,6 +121,7 @@ def gather(run: Run) -> Report:
         verdicts=run.ledger.verdicts(run.id),
         costs=figures.costs(run),
         failures=_failures(run, arms),
+        leakage=leaked,
         course=tuple(
             {"generation": one.generation, **one.payload}
             for one in run.ledger.updates(run.id, kind="course")
@@ -147,6 +151,7 @@ def render(report: Report) -> str:
     return found.render(
         report=page.clean(asdict(report)),
         plots=_plots(report),
+        n_words=N_WORDS,
         endings=[ending for ending in get_args(Ending) if ending in seen],
     )
 

@@ -12,6 +12,7 @@ from agentevo.evaluation.overview import called
 from agentevo.evaluation.words import count
 
 if TYPE_CHECKING:
+    from agentevo.evaluation.leakage import Leakage
     from agentevo.evaluation.readings import LessonsFigures
     from agentevo.evaluation.statistics import Interval
     from agentevo.run import Run
@@ -34,6 +35,19 @@ def summarise(run: Run, arms: ArmsFigures, curve: Sequence[GenerationFigures]) -
         parts.append(f"It began with what the run {Path(config.origin).name} had in force.")
     parts += [_verdicts(run), _in_force(run), *_arms(arms)]
     return " ".join(part for part in parts if part)
+
+
+def leaked_words(leaked: Leakage) -> str:
+    """Say what of the held-out tasks was learned from; empty where nothing was found."""
+    copied, lessons = leaked.n_copied, len(leaked.lessons)
+    parts = []
+    if leaked.trained_on:
+        parts.append(f"{count(len(leaked.trained_on), 'held-out task')} played in acquisition")
+    if copied:
+        parts.append(f"{count(copied, 'test task')} whose words training tasks have")
+    if lessons:
+        parts.append(f"{count(lessons, 'lesson')} in the words of held-out tasks")
+    return f"Beware: {_joined(parts)}; see Leakage." if parts else ""
 
 
 def missing(

@@ -81,6 +81,12 @@ def recalled_of(row: sa.Row[Any]) -> RecalledEpisode:
     return RecalledEpisode(**values, recall=Recall.from_json(row[-1]))
 
 
+def task_texts(run: str, which: Mapping[str, object]) -> sa.Select[Any]:
+    """Select the ids of tasks, what they ask for, and what is seen of them first."""
+    told = (table.c.trajectory[name].as_string() for name in ("instruction", "first_observation"))
+    return query(run, which, columns=["task_id"]).add_columns(*told)
+
+
 def pages(store: Store, run: str, which: Mapping[str, object]) -> Iterator[Trajectory]:
     """Yield whole episodes, reading them page by page."""
     page, last = query(run, which, columns=["id", "trajectory"]).limit(_PAGE), 0

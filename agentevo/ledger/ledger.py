@@ -168,6 +168,14 @@ class Ledger:
         rows = self._store.rows(episodes.recalls(run, which))
         return tuple(episodes.recalled_of(row) for row in rows)
 
+    def task_texts(self, run: str, **which: Unpack[EpisodeFilter]) -> dict[str, str]:
+        """Return what the tasks of episodes ask for and what is seen first, by the task's id."""
+        found: dict[str, str] = {}
+        for row in self._store.rows(episodes.task_texts(run, which)):
+            task, asked, seen = tuple(row)
+            found.setdefault(task, f"{asked}\n{seen}")
+        return found
+
     def episode(self, run: str, trajectory_id: str) -> Trajectory:
         """Return one episode by its trajectory's id. Raises LedgerError if there is none."""
         query = episodes.query(run, {"trajectory_id": trajectory_id}, columns=["trajectory"])

@@ -224,6 +224,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
          "ICE, Qian et al. 2024, arXiv 2401.13996", _S + "acting:planned"),
         ("memory.enabled", "true", "reflect: what says the same is merged, what is beaten goes",
          "TiM, Liu et al. 2023, arXiv 2311.08719", _U + "in_context:update_memory"),
+        ("memory.reflect", "abstract", "reflect: a rule stands for lessons that are its cases",
+         "Generative Agents, Park et al. 2023, arXiv 2304.03442", _U + "reflection:abstract"),
         ("memory.forgetting", "utility", "forget: what helped least, by its causal credit", "",
          "agentevo.memory.forgetting:by_utility"),
         ("memory.forgetting", "retention", "forget: by the curve that every recall slows",
@@ -251,6 +253,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
          "", "agentevo.cycle:gate"),
         ("evaluation.n_test_per_level", ">0", "a test split that nothing is chosen by", "",
          "agentevo.evaluation.evaluate:evaluate"),
+        ("evaluation.n_test_per_level", ">0", "what of it was learned from, and the gain without",
+         "Llama 2, Touvron et al. 2023, arXiv 2307.09288", "agentevo.evaluation.leakage:leakage"),
     ),
     *_rows(
         "evaluation: qualitative",

@@ -64,7 +64,7 @@ def clean(trajectories: Sequence[Trajectory], sieve: Sieve, n_words: int = 13) -
     It is for questions; generated worlds are put together of the same sentences.
     """
     told = {one.task_id: f"{one.instruction}\n{one.first_observation}" for one in trajectories}
-    grams = {task: word_ngrams(text, n_words) for task, text in told.items()}
+    grams = {task: set(word_ngrams(text, n_words)) for task, text in told.items()}
     counts = Counter(gram for some in grams.values() for gram in some)
     common = {gram for gram, n in counts.items() if n > max(1, len(grams) // 10)}
     held = {gram for text in sieve.texts for gram in word_ngrams(text, n_words)} - common

@@ -8,13 +8,18 @@ from collections.abc import Sequence
 MAX_WORDS = 400  # of a text that is compared; what is more is cut off
 
 
-def word_ngrams(text: str, n: int) -> set[tuple[str, ...]]:
-    """Return all stretches of n words of a text, without case and punctuation.
+def words_of(text: str) -> list[str]:
+    """Return a text's words without case and punctuation, as ROUGE-L compares them."""
+    return re.findall(r"\w+", text.casefold())
+
+
+def word_ngrams(text: str, n: int) -> list[tuple[str, ...]]:
+    """Return all stretches of n words of a text in their order, without case and punctuation.
 
     Of a text with fewer words it is the whole, if it has any.
     """
-    words = re.findall(r"\w+", text.casefold())
-    return {tuple(words[i : i + n]) for i in range(max(1, len(words) - n + 1))} if words else set()
+    words = words_of(text)
+    return [tuple(words[i : i + n]) for i in range(max(1, len(words) - n + 1))] if words else []
 
 
 def rouge_l(a: Sequence[str], b: Sequence[str]) -> float:

@@ -20,10 +20,9 @@ from agentevo.acquisition.making import (
     from_documents,
     masked_backward,
     self_instruct,
-    words_of,
 )
 from agentevo.config import ConfigError
-from agentevo.refinement.novelty import rouge_l
+from agentevo.refinement.novelty import rouge_l, words_of
 
 Dialogues = Sequence[list[dict[str, Any]]]
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import BaseMessage
 
-from agentevo.cli.runs import summary
+from agentevo.cli.facts import summary
 from agentevo.config import make
 from agentevo.evolution import evolve
 from agentevo.experience import Trajectory
