@@ -1,15 +1,17 @@
 """A contest of recipes: the same backbone, tasks, seeds and budget for each, and a fair table.
 
-A contest is a folder with its plan; each recipe under each seed is an ordinary run. Runs are played
-in processes of their own, seed by seed, so that what is there at any moment can be compared.
+A contest is a folder with its plan; each recipe under each seed is an ordinary run, or, on several
+benchmarks, one for each, which begins with what the one before it has in force. Runs are played in
+processes of their own, seed by seed, so that what is there at any moment can be compared.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,17 +20,20 @@ from agentevo.api import check_strategies, settle
 from agentevo.backbones.registry import weights_of
 from agentevo.backbones.speaker import load_benchmark
 from agentevo.config import ConfigError, RunConfig
-from agentevo.evaluation.comparison import fingerprint_of, played
-from agentevo.evaluation.contest import Entry, Table, compare
+from agentevo.evaluation.attempts import by_task
+from agentevo.evaluation.comparison import played
 from agentevo.evaluation.overview import overview
-from agentevo.evaluation.spending import spending
-from agentevo.fingerprint import fingerprint
 from agentevo.folders import RunError, home
 from agentevo.run import Run
 from agentevo.strategies import hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from agentevo.ledger import EpisodeSummary
+
+    Episodes = dict[str, EpisodeSummary]
+    """By task."""
 
 BASELINE = "react"
 N_GENERATIONS = 4
@@ -37,11 +42,13 @@ N_GENERATIONS = 4
 
 @dataclass(frozen=True)
 class Entrant:
-    """One recipe under one seed: one run."""
+    """One recipe under one seed on one benchmark: one run."""
 
     recipe: str
     """Its name, or the path of its file."""
     seed: int
+    stage: int = 0
+    """Which of the benchmarks, in their order."""
 
     @property
     def title(self) -> str:
@@ -58,6 +65,13 @@ class Plan:
     n_seeds: int
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Common to all, over what a recipe says: the budget of tokens among them."""
+    benchmarks: tuple[str, ...] = ()
+    """One after the other, for every recipe. Empty: the one of the settings."""
+
+    @property
+    def n_stages(self) -> int:
+        """Runs of a recipe under one seed."""
+        return max(1, len(self.benchmarks))
 
     def config(self, entrant: Entrant) -> RunConfig:
         """Return the settings of one run."""
@@ -68,17 +82,32 @@ class Plan:
         fixed = {"n_generations": recipe["n_generations"]} if "n_generations" in recipe else {}
         if "tasks" not in recipe.get("acquisition", {}):
             own["acquisition"] = {"tasks": f"stream:{entrant.seed}"}
+        if self.benchmarks:
+            own["benchmark"] = self.benchmarks[entrant.stage]
+        if entrant.stage:
+            own["origin"] = self.run_name(replace(entrant, stage=entrant.stage - 1))
         return settle({"n_generations": N_GENERATIONS}, self.settings, fixed, own)
 
     def entrants(self) -> Iterator[Entrant]:
-        """Return all runs, seed by seed."""
+        """Return all runs, seed by seed, those that follow each other in their order."""
         for seed in range(1, self.n_seeds + 1):
             for recipe in self.recipes:
-                yield Entrant(recipe, seed)
+                for stage in range(self.n_stages):
+                    yield Entrant(recipe, seed, stage)
 
     def run_name(self, entrant: Entrant) -> str:
         """Return the name of an entrant's run."""
-        return f"{self.name}-{entrant.title}-s{entrant.seed}"
+        stage = f"-b{entrant.stage + 1}" if self.n_stages > 1 else ""
+        return f"{self.name}-{entrant.title}-s{entrant.seed}{stage}"
+
+    def label(self, entrant: Entrant) -> str:
+        """Return how a run is named among those of the plan: `RECIPE:SEED`, or with its stage."""
+        stage = f":{entrant.stage + 1}" if self.n_stages > 1 else ""
+        return f"{entrant.title}:{entrant.seed}{stage}"
+
+    def chain(self, recipe: str, seed: int) -> list[Entrant]:
+        """Return a recipe's runs under one seed, in their order."""
+        return [Entrant(recipe, seed, stage) for stage in range(self.n_stages)]
 
 
 @dataclass(frozen=True)
@@ -99,7 +128,7 @@ class Contest:
         if not re.fullmatch(r"\w[\w.-]*", plan.name):
             raise RunError(f"{plan.name!r} is no name: a letter or digit, then also '.' and '-'")
         if BASELINE not in plan.recipes:
-            plan = Plan(plan.name, (BASELINE, *plan.recipes), plan.n_seeds, plan.settings)
+            plan = replace(plan, recipes=(BASELINE, *plan.recipes))
         _check(plan)
         folder = _home() / plan.name
         if folder.exists():
@@ -118,7 +147,10 @@ class Contest:
         for folder in (Path(name), _home() / name):
             if (folder / "plan.json").is_file():
                 told = json.loads((folder / "plan.json").read_text())
-                plan = Plan(told["name"], tuple(told["recipes"]), told["n_seeds"], told["settings"])
+                plan = Plan(
+                    told["name"], tuple(told["recipes"]), told["n_seeds"], told["settings"],
+                    tuple(told.get("benchmarks", ())),
+                )  # fmt: skip
                 return cls(folder, plan)
         known = sorted(one.parent.name for one in _home().glob("*/plan.json"))
         raise RunError(f"there is no comparison {name!r}{hint(name, known)}")
@@ -128,26 +160,53 @@ class Contest:
         return home() / "runs" / self.plan.run_name(entrant)
 
     def status(self, entrant: Entrant) -> str:
-        """Return how an entrant's run stands; `new` where it was not begun."""
+        """Return how an entrant's run stands; `new` where it was not begun.
+
+        The last of several benchmarks is finished once those before it are played again.
+        """
         folder = self.run_folder(entrant)
         if not (folder / "ledger.db").exists():
             return "new"
-        return str(overview(folder)["status"])
+        status = str(overview(folder)["status"])
+        if status == "finished" and 0 < entrant.stage == self.plan.n_stages - 1:
+            with Run.open(folder) as run:
+                whole = all(self.retried(run, one) for one in self.earlier(entrant))
+            return status if whole else "interrupted"
+        return status
+
+    def earlier(self, entrant: Entrant) -> list[Entrant]:
+        """Return the runs that an entrant's run goes on from, the first of them first."""
+        return self.plan.chain(entrant.recipe, entrant.seed)[: entrant.stage]
+
+    def retried(self, run: Run, earlier: Entrant) -> Episodes:
+        """Return what a run has in force on the test tasks of an earlier one; empty: not all."""
+        with Run.open(self.run_folder(earlier)) as before:
+            tasks = played(before).keys()
+        arm = run.incumbent().name
+        now = by_task(run.ledger.summaries(run.id, purpose="evaluation", arm=arm))
+        return {task: now[task] for task in tasks} if tasks <= now.keys() else {}
+
+    def is_ready(self, entrant: Entrant) -> bool:
+        """Say whether a run can be begun: the one that it goes on from is finished."""
+        return all(self.status(one) == "finished" for one in self.earlier(entrant)[-1:])
 
     def entrant(self, text: str) -> Entrant:
-        """Return the entrant that `RECIPE:SEED` names.
+        """Return the entrant that `RECIPE:SEED` names; on several benchmarks `RECIPE:SEED:STAGE`.
 
         Raises:
             ConfigError: there is none.
         """
-        name, _, seed = text.rpartition(":")
         for one in self.plan.entrants():
-            if (one.title, str(one.seed)) == (name, seed):
+            if self.plan.label(one) == text:
                 return one
         known = ", ".join(Entrant(one, 0).title for one in self.plan.recipes)
+        n_stages = self.plan.n_stages
+        form, stage = "RECIPE:SEED", ""
+        if n_stages > 1:
+            form, stage = "RECIPE:SEED:STAGE", f", and a stage of 1 to {n_stages}"
         raise ConfigError(
-            f"{text!r} is no run of {self.plan.name}: write RECIPE:SEED, with a recipe of {known} "
-            f"and a seed of 1 to {self.plan.n_seeds}"
+            f"{text!r} is no run of {self.plan.name}: write {form}, with a recipe of {known} "
+            f"and a seed of 1 to {self.plan.n_seeds}{stage}"
         )
 
 
@@ -161,8 +220,10 @@ def _check(plan: Plan) -> None:
     twice = {one for one in titles if titles.count(one) > 1}
     if twice:
         raise ConfigError(f"recipes must have names of their own: {', '.join(sorted(twice))}")
-    for recipe in plan.recipes:
-        config = plan.config(Entrant(recipe, 1))
+    if len(set(plan.benchmarks)) < len(plan.benchmarks):
+        raise ConfigError("a benchmark is named twice: each has its turn once")
+    for recipe, stage in product(plan.recipes, range(plan.n_stages)):
+        config = plan.config(Entrant(recipe, 1, stage))
         check_strategies(config, load_benchmark(config.benchmark, config.endpoint))
         if config.weights.trainer != "none" and not weights_of(config.backbone, config.endpoint):
             raise ConfigError(
@@ -170,99 +231,3 @@ def _check(plan: Plan) -> None:
             )
         if not config.evaluation.n_test_per_level:
             raise ConfigError("there is nothing to compare: set evaluation.n_test_per_level")
-
-
-@dataclass(frozen=True)
-class Played:
-    """What one run came to."""
-
-    run: str
-    recipe: str
-    seed: int
-    score: float
-    """Mean over the test tasks."""
-    n_tokens: int
-    """What learning took."""
-    n_trained: int
-    """Tokens that were trained on; `n_tokens` holds each three times."""
-    n_generations: int
-    memory_version: int
-    adapter: str
-    seconds: float
-    fingerprint: str
-    """Of the run: version, settings, benchmark and weights."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a contest came to so far."""
-
-    name: str
-    settings: Mapping[str, Any]
-    environment: str
-    """Fingerprint of the benchmark."""
-    table: Table | None
-    """Of the seeds under which all recipes are played. None: there is none yet."""
-    seeds: tuple[int, ...]
-    runs: tuple[Played, ...]
-    missing: tuple[str, ...]
-    """Runs that are not finished."""
-
-
-def gather(contest: Contest) -> Result:
-    """Return what the finished runs of a contest came to.
-
-    Raises:
-        RunError: they played different tasks or environments.
-    """
-    plan, found, missing = contest.plan, dict[Entrant, tuple[Played, Any]](), list[str]()
-    prints: set[str] = set()
-    for entrant in plan.entrants():
-        if contest.status(entrant) != "finished":
-            missing.append(plan.run_name(entrant))
-            continue
-        with Run.open(contest.run_folder(entrant)) as run:
-            prints.add(fingerprint_of(run))
-            found[entrant] = _played(run, entrant), played(run)
-    if len(prints) > 1:
-        raise RunError(f"the runs of {plan.name} played different tasks or environments")
-    seeds = tuple(
-        seed for seed in range(1, plan.n_seeds + 1)
-        if all(Entrant(recipe, seed) in found for recipe in plan.recipes)
-    )  # fmt: skip
-    entries = [_entry(recipe, [found[Entrant(recipe, seed)] for seed in seeds])
-               for recipe in plan.recipes]  # fmt: skip
-    return Result(
-        plan.name, plan.settings, next(iter(prints), ""),
-        compare(entries, BASELINE) if seeds else None, seeds,
-        tuple(one for one, _ in found.values()), tuple(missing),
-    )  # fmt: skip
-
-
-def _played(run: Run, entrant: Entrant) -> Played:
-    cost, force = spending(run), run.incumbent()
-    scores = [one.score for one in played(run).values()]
-    return Played(
-        run=run.id,
-        recipe=entrant.title,
-        seed=entrant.seed,
-        score=sum(scores) / len(scores),
-        n_tokens=cost.n_tokens,
-        n_trained=cost.n_trained,
-        n_generations=len(run.ledger.updates(run.id, kind="outcome")),
-        memory_version=force.memory_version,
-        adapter=force.adapter,
-        seconds=sum(one.seconds for one in run.ledger.usage(run.id)),
-        fingerprint=fingerprint(run.config),
-    )
-
-
-def _entry(recipe: str, runs: Sequence[tuple[Played, Any]]) -> Entry:
-    episodes = [(one.seed, task) for one, own in runs for task in own.values()]
-    tokens = [task.n_prompt_tokens + task.n_reply_tokens for _, task in episodes]
-    return Entry(
-        Entrant(recipe, 0).title,
-        {(task.task_id, seed): task.score for seed, task in episodes},
-        tuple(one.n_tokens for one, _ in runs),
-        sum(tokens) / max(1, len(tokens)),
-    )

@@ -109,18 +109,32 @@ async def play_all_on_all(
         row = []
         with Run.open(name, write=True) as run:
             for other in names:
-                with Run.open(other) as asked:
-                    config = asked.config
-                    benchmark = asked.benchmark()
-                    tasks = asked.tasks(benchmark, "test", config.evaluation.n_test_per_level)
-                if not tasks:
-                    raise RunError(f"run {asked.id} has no test tasks: evaluation.n_test_per_level")
-                own = other == name
-                arms = await play_arms(
-                    Cycle(run, benchmark, tell), [run.incumbent()], tasks,
-                    run.config.n_generations, f"test of {asked.id}",
-                    "report" if own else "evaluation",
-                )  # fmt: skip
-                row.append(arms[0])
+                row.append(await play_test_of(run, other, tell))
         found.append(row)
     return found
+
+
+async def play_test_of(
+    run: Run, other: str | Path, tell: Callable[[News], None]
+) -> list[Trajectory]:
+    """Play what a run has in force on the test tasks of another, so far as none is known yet.
+
+    Args:
+        run: open for writing; its ledger keeps the episodes.
+        other: a run's name or folder; it may be the same.
+        tell: hears of all that happens.
+
+    Raises:
+        RunError: the other has no test tasks.
+    """
+    with Run.open(other) as asked:
+        n_test = asked.config.evaluation.n_test_per_level
+        benchmark, own = asked.benchmark(), asked.id == run.id
+        tasks = asked.tasks(benchmark, "test", n_test) if n_test else []
+    if not tasks:
+        raise RunError(f"run {asked.id} has no test tasks: evaluation.n_test_per_level")
+    [played] = await play_arms(
+        Cycle(run, benchmark, tell), [run.incumbent()], tasks,
+        run.config.n_generations, f"test of {asked.id}", "report" if own else "evaluation",
+    )  # fmt: skip
+    return played

@@ -13,8 +13,17 @@ from agentevo.cli.values import CONFIG, LEVELS, QUIET, SETS, parse_levels
 from agentevo.evaluation.words import count
 
 if TYPE_CHECKING:
-    from agentevo.contest import Contest, Result
-    from agentevo.evaluation.contest import Place
+    from agentevo.contest import Contest
+    from agentevo.contest_result import Result
+    from agentevo.evaluation.contest import Place, Table
+
+BENCHMARKS = typer.Option(
+    [],
+    "--benchmark",
+    help="As for evolve. Given several times: recipes evolve on one after the other, and what they "
+    "forget is told.",
+    show_default="textworld-cooking",
+)
 
 
 def compare(
@@ -28,9 +37,7 @@ def compare(
         help="Tokens that learning may take in each run; three for each trained on.",
         show_default="none",
     ),
-    benchmark: str | None = typer.Option(
-        None, help="As for evolve.", show_default="textworld-cooking"
-    ),
+    benchmark: list[str] = BENCHMARKS,
     backbone: str | None = typer.Option(None, help="As for evolve.", show_default="seed"),
     budget: str | None = typer.Option(
         None, help="The scale: small, medium or large.", show_default="small"
@@ -43,7 +50,10 @@ def compare(
         None, metavar="NAME", help="Go on with a comparison that was stopped."
     ),
     only: str | None = typer.Option(
-        None, metavar="RECIPE:SEED", help="With --resume: play one of its runs, in this process."
+        None,
+        metavar="RECIPE:SEED",
+        help="With --resume: play one of its runs, in this process; on several benchmarks "
+        "RECIPE:SEED:STAGE.",
     ),
     at_once: int = typer.Option(1, min=1, help="Runs side by side, each in a process of its own."),
     as_json: bool = output.AS_JSON,
@@ -55,23 +65,25 @@ def compare(
     """
     from agentevo.cli.contest_runs import play_all, play_one
     from agentevo.config import ConfigError
-    from agentevo.contest import Contest, gather
+    from agentevo.contest import Contest
+    from agentevo.contest_result import gather
     from agentevo.evaluation.contest_report import write_report, write_trajectories
     from agentevo.folders import home
 
     flags = {
-        "benchmark": benchmark, "backbone": backbone, "budget": budget,
-        "levels": parse_levels(levels),
+        "benchmark": benchmark[0] if len(benchmark) == 1 else None, "backbone": backbone,
+        "budget": budget, "levels": parse_levels(levels),
     }  # fmt: skip
     flags = {key: value for key, value in flags.items() if value is not None}
     if resume is not None:
-        if recipes or flags or config or sets or name or token_budget:
+        if recipes or benchmark or flags or config or sets or name or token_budget:
             raise ConfigError("a comparison is resumed with its own settings: name it alone")
         contest = Contest.open(resume)
     else:
         if only:
             raise ConfigError("--only is one run of a comparison that is there: --resume NAME")
-        contest = _begun(recipes, seeds, token_budget, flags, config, sets, name)
+        several = tuple(benchmark) if len(benchmark) > 1 else ()
+        contest = _begun(recipes, seeds, token_budget, flags, config, sets, name, several)
     if only:
         play_one(contest, contest.entrant(only), quiet=quiet)
         return
@@ -90,7 +102,7 @@ def compare(
 
 def _begun(
     recipes: str | None, seeds: int, token_budget: int | None, flags: dict[str, Any],
-    config: Path | None, sets: list[str], name: str | None,
+    config: Path | None, sets: list[str], name: str | None, benchmarks: tuple[str, ...],
 ) -> Contest:  # fmt: skip
     from agentevo.config import ConfigError, checked, merge, parse_set, read_toml
     from agentevo.contest import Contest, Plan
@@ -107,7 +119,8 @@ def _begun(
         settings["token_budget"] = token_budget
     given = tuple(_whole(one.strip()) for one in recipes.split(",") if one.strip())
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    contest = Contest.begin(Plan(name or f"compare-{stamp}", given, seeds, settings))
+    plan = Plan(name or f"compare-{stamp}", given, seeds, settings, benchmarks)
+    contest = Contest.begin(plan)
     output.stderr().print(f"comparison {contest.plan.name} in {contest.folder}", markup=False)
     return contest
 
@@ -126,6 +139,8 @@ def _show(contest: Contest, result: Result, failed: list[str]) -> None:
             [_row(one) for one in table.places],
             f"{count(table.n_tasks, 'test task')}, seeds: {', '.join(map(str, result.seeds))}",
         )  # fmt: skip
+        if result.by_benchmark:
+            _show_benchmarks(table, result)
         print(
             "group 1: cannot be told from the best; score in % and gain in points, with 95 % "
             "intervals\nover tasks and seeds; p of the gain, Holm-corrected; lost: points where "
@@ -138,6 +153,22 @@ def _show(contest: Contest, result: Result, failed: list[str]) -> None:
         print(f"failed: {one}; see {contest.folder / 'logs' / one}.log")
     if result.missing:
         print(f"not finished: {', '.join(result.missing)}; go on with:\n  {resume_line(contest)}")
+
+
+def _show_benchmarks(table: Table, result: Result) -> None:
+    """Print what recipes know at last of each benchmark, and what they forgot."""
+    on = [{one.recipe: one for one in own.places} for own in result.by_benchmark.values()]
+    rows = []
+    for one in table.places:
+        gains = [output.gain_span(own[one.recipe].gain.estimate, own[one.recipe].gain)
+                 for own in on]  # fmt: skip
+        lost = result.forgotten[one.recipe]
+        rows.append([one.recipe, *gains, output.gain_span(lost.estimate, lost)])
+    title = f"Gain on {table.baseline} by benchmark, at the end of all, in their order"
+    output.print_table(
+        ["recipe!", *(f"{name}#" for name in result.by_benchmark), "forgotten#"], rows, title
+    )
+    print("forgotten: points on the earlier benchmarks since the turn of each was over")
 
 
 def _row(one: Place) -> list[str]:

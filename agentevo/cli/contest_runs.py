@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,15 +29,25 @@ END_S = 60.0
 
 
 def play_one(contest: Contest, entrant: Entrant, *, quiet: bool = False) -> None:
-    """Begin a run, or go on with it, in this process; one that is finished is left as it is."""
-    from agentevo.api import begin, carry_out
+    """Begin a run, or go on with it, in this process; one that is finished is left as it is.
+
+    What the last of several benchmarks left in force is played on the others, too.
+
+    Raises:
+        RunError: the run that it goes on from is not finished.
+    """
+    from agentevo.api import begin, carry_out, stoppable
     from agentevo.cli.live import View
     from agentevo.cli.progress import Progress, n_episodes
+    from agentevo.folders import RunError
     from agentevo.run import Run
+    from agentevo.sequence import play_test_of
 
     status = contest.status(entrant)
     if status == "finished":
         return
+    if not contest.is_ready(entrant):
+        raise RunError(f"the run before {contest.plan.label(entrant)} is not finished")
     if status == "new":
         run = begin(contest.plan.config(entrant), contest.plan.run_name(entrant))
     else:
@@ -47,9 +57,14 @@ def play_one(contest: Contest, entrant: Entrant, *, quiet: bool = False) -> None
     n_levels = len(config.levels or run.benchmark().levels)
     n_expected = 0 if config.token_budget else n_episodes(config, n_levels)
     progress = Progress(n_generations=config.n_generations, n_expected=n_expected)
+    is_last = entrant.stage == contest.plan.n_stages - 1
+    earlier = contest.earlier(entrant) if is_last else []
     try:
         with View(progress, quiet=quiet) as view:
             asyncio.run(carry_out(run, view))
+            for one in earlier:
+                again = partial(play_test_of, run, contest.run_folder(one))
+                asyncio.run(stoppable(again, view))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     finally:
@@ -74,21 +89,28 @@ class _Child:
 def play_all(contest: Contest, *, at_once: int, quiet: bool) -> list[str]:
     """Play all runs that are not finished; return the names of those that failed."""
     entrants = list(contest.plan.entrants())
-    waiting = deque(one for one in entrants if contest.status(one) != "finished")
+    waiting = [one for one in entrants if contest.status(one) != "finished"]
     n_all, n_before = len(entrants), len(entrants) - len(waiting)
     running: list[_Child] = []
     failed: list[str] = []
     began = last = time.monotonic()
-    n_done = 0
+    n_done, blocked = 0, False  # blocked: what is left waits for the runs before it
     before = signal.signal(signal.SIGTERM, _interrupt)  # no run is to be left behind
     try:
         while waiting or running:
-            while waiting and len(running) < at_once:
-                running.append(_started(contest, waiting.popleft(), at_once))
+            while not blocked and len(running) < at_once:
+                ready = next((one for one in waiting if contest.is_ready(one)), None)
+                if blocked := ready is None:
+                    break
+                waiting.remove(ready)
+                running.append(_started(contest, ready, at_once))
+            if not running:  # what is left goes on from runs that failed
+                break
             time.sleep(0.2)
             for child in [one for one in running if one.process.poll() is not None]:
                 running.remove(child)
                 child.file.close()
+                blocked = False
                 n_done += 1
                 if child.process.returncode:
                     failed.append(contest.plan.run_name(child.entrant))
@@ -100,8 +122,7 @@ def play_all(contest: Contest, *, at_once: int, quiet: bool) -> list[str]:
                 about = "" if left is None else f"  about {clock(left)} left"
                 _say(f"[{clock(gone)}]  {n_before + n_done}/{n_all} runs{about}", quiet)
                 for child in running:
-                    name = f"{child.entrant.title}, seed {child.entrant.seed}"
-                    _say(f"    {name}: {child.last_line()}", quiet)
+                    _say(f"    {contest.plan.label(child.entrant)}: {child.last_line()}", quiet)
     except KeyboardInterrupt:
         _end(running)
         from agentevo.cli.contest import resume_line
@@ -125,7 +146,7 @@ def _started(contest: Contest, entrant: Entrant, at_once: int) -> _Child:
     log = contest.folder / "logs" / f"{contest.plan.run_name(entrant)}.log"
     file = log.open("ab")
     command = [sys.executable, "-m", "agentevo", "compare", "--resume", str(contest.folder),
-               "--only", f"{entrant.title}:{entrant.seed}"]  # fmt: skip
+               "--only", contest.plan.label(entrant)]  # fmt: skip
     share = max(1, (os.cpu_count() or 1) // at_once)
     told = {"OMP_NUM_THREADS": str(share), **os.environ}
     process = subprocess.Popen(

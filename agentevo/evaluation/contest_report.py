@@ -15,7 +15,7 @@ from agentevo.evaluation.plots import Mark
 from agentevo.ledger import Ledger
 
 if TYPE_CHECKING:
-    from agentevo.contest import Result
+    from agentevo.contest_result import Result
 
 FORMAT = 1
 """Of comparison.json; counts up when a field changes its meaning or goes."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from agentevo.cli.app import app
-from agentevo.contest import Contest
+from agentevo.config import ConfigError
+from agentevo.contest import Contest, Plan
 from agentevo.ledger import Ledger
 from tests.conftest import WORLDS
 
@@ -160,3 +162,80 @@ def test_after_an_interruption_it_goes_on_where_it_was(
         assert contest.status(contest.entrant("memory-only:2")) != "finished"
         result = json.loads(compare("--resume", "i", "--json", "-q").stdout)
     assert result["result"]["missing"] == []
+
+
+@pytest.fixture(scope="module")
+def in_turn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Return a home in which two recipes evolved on two benchmarks, and what was printed."""
+    home = tmp_path_factory.mktemp("turns")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AGENTEVO_HOME", str(home))
+        result = compare(
+            "--recipes", "memory-only", "--seeds", "1", "--name", "t", "--json", "-q",
+            "--benchmark", f"{WORLDS}:boxes", "--benchmark", f"{WORLDS}:drawers",
+            "--at-once", "2", "--backbone", f"{WORLDS}:scripted",
+            "--set", "n_generations=2", "--set", "memory.abstain_below=-1",
+            "--set", "acquisition.n_tasks_per_level=20", "--set", "memory.withhold_rate=0.4",
+            "--set", "evaluation.n_gate_per_level=8", "--set", "evaluation.n_test_per_level=6",
+        )  # fmt: skip
+    return home, json.loads(result.stdout)
+
+
+def test_recipes_evolve_on_benchmarks_in_turn_and_what_they_forget_is_told(
+    in_turn: tuple[Path, dict[str, Any]],
+) -> None:
+    home, told = in_turn
+    result, (boxes, drawers) = told["result"], (f"{WORLDS}:boxes", f"{WORLDS}:drawers")
+    assert told["failed"] == result["missing"] == []
+    assert [one["run"] for one in result["runs"]] == [
+        "t-react-s1-b1", "t-react-s1-b2", "t-memory-only-s1-b1", "t-memory-only-s1-b2",
+    ]  # fmt: skip
+    by_run = {one["run"]: one for one in result["runs"]}
+    assert by_run["t-memory-only-s1-b1"]["score"] == 1.0, "the lesson helped there"
+    # the drawers showed the lesson to be harmful, and without it the boxes stay shut again
+    on = {
+        name: {one["recipe"]: one["score"]["estimate"] for one in table["places"]}
+        for name, table in result["by_benchmark"].items()
+    }
+    assert on == {
+        boxes: {"react": 0.0, "memory-only": 0.0}, drawers: {"react": 1.0, "memory-only": 1.0},
+    }  # fmt: skip
+    assert result["forgotten"]["memory-only"]["estimate"] == 1.0
+    assert result["forgotten"]["react"]["estimate"] == 0.0
+    assert result["table"]["n_tasks"] == 24
+    with Ledger.open(home / "runs" / "t-memory-only-s1-b2") as ledger:
+        assert ledger.run("t-memory-only-s1-b2").configuration["origin"] == "t-memory-only-s1-b1"
+    page = Path(told["report"]).read_text()
+    assert "By benchmark" in page
+    assert "+100.0" in page
+
+
+def test_benchmarks_in_turn_are_told_in_a_table_and_not_played_again(
+    in_turn: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, _ = in_turn
+    monkeypatch.setenv("AGENTEVO_HOME", str(home))
+    folder = home / "runs" / "t-memory-only-s1-b2"
+    with Ledger.open(folder) as ledger:
+        before = len(ledger.finished(folder.name))
+    said = compare("--resume", "t", "-q").stdout
+    with Ledger.open(folder) as ledger:
+        assert len(ledger.finished(folder.name)) == before
+    assert "forgotten: points on the earlier benchmarks" in said
+    result = CliRunner().invoke(app, ["compare", "--resume", "t", "--only", "react:1"])
+    assert "write RECIPE:SEED:STAGE" in str(result.exception)
+
+
+def test_a_run_whose_predecessor_is_not_finished_is_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTEVO_HOME", str(tmp_path))
+    benchmarks = (f"{WORLDS}:boxes", f"{WORLDS}:drawers")
+    plan = Plan("w", ("react",), 1, {"backbone": f"{WORLDS}:scripted"}, benchmarks)
+    contest = Contest.begin(plan)
+    first, second = contest.plan.entrants()
+    assert (contest.is_ready(first), contest.is_ready(second)) == (True, False)
+    result = CliRunner().invoke(app, ["compare", "--resume", "w", "--only", "react:1:2"])
+    assert "the run before react:1:2 is not finished" in str(result.exception)
+    with pytest.raises(ConfigError, match="named twice"):
+        Contest.begin(replace(plan, name="v", benchmarks=(benchmarks[0],) * 2))

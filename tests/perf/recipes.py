@@ -16,7 +16,8 @@ from conditions import write
 from rich.console import Console
 
 from agentevo.cli.contest_runs import play_all
-from agentevo.contest import Contest, Plan, gather
+from agentevo.contest import Contest, Plan
+from agentevo.contest_result import gather
 from agentevo.evaluation.contest_report import write_report
 from agentevo.folders import RunError
 from agentevo.run import Run
