@@ -167,5 +167,6 @@ def limits_of(agent: AgentSettings) -> Limits:
         n_stalled=agent.n_stalled,
         n_malformed=agent.n_malformed,
         reply_timeout_s=agent.reply_timeout_s,
+        open_timeout_s=agent.open_timeout_s,
         step_timeout_s=agent.step_timeout_s,
     )

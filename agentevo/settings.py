@@ -33,6 +33,9 @@ class AgentSettings(Settings):
     """Replies in a row that may state no action."""
     reply_timeout_s: float = Field(300.0, gt=0)
     """For one reply, in seconds."""
+    open_timeout_s: float = Field(600.0, ge=0)
+    """For opening a task's environment, and for its first observation, in seconds each; see the
+    next setting."""
     step_timeout_s: float = Field(120.0, ge=0)
     """For one step of the environment, in seconds; the episode then ends by an error. What hangs
     in a thread cannot be ended and is left behind; a worker process is ended. 0: none."""

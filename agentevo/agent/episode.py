@@ -30,6 +30,8 @@ class Limits:
     """Replies in a row that may state no action."""
     reply_timeout_s: float = 300.0
     """For one reply."""
+    open_timeout_s: float = 600.0
+    """For opening the environment, and for its first observation. 0: none."""
     step_timeout_s: float = 120.0
     """For one step of the environment. 0: none."""
 

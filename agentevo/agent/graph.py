@@ -23,7 +23,7 @@ from langgraph.runtime import Runtime
 
 from agentevo.agent.acting import explored, planned, reply_of
 from agentevo.agent.episode import Attempt, Episode, Limits, Look, Recollection
-from agentevo.agent.stepping import stepped
+from agentevo.agent.stepping import begun, stepped
 from agentevo.agent.tools import (
     call_all,
     call_tool,
@@ -69,7 +69,7 @@ class State(TypedDict, total=False):
 async def recall(state: State, runtime: Runtime[Episode]) -> State:
     """Begin an attempt: reset the environment and ask the memory."""
     episode = runtime.context
-    observation = await asyncio.to_thread(episode.environment.reset)
+    observation = await begun(episode.environment, episode.limits.open_timeout_s)
     recollection = Recollection()
     if episode.recall is not None:
         name = f"{episode.name}#{len(state.get('attempts', ()))}"

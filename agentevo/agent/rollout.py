@@ -21,7 +21,7 @@ from langgraph.types import StreamMode
 from agentevo.agent.episode import Corrector, Episode, Explore, Limits, Recaller, Recollection
 from agentevo.agent.graph import State, build
 from agentevo.agent.rules import Rules
-from agentevo.agent.stepping import StepTimeoutError
+from agentevo.agent.stepping import StepTimeoutError, opened
 from agentevo.backbones.backbone import Backbone
 from agentevo.benchmarks import Environment, ScoreError, Task, check_score
 from agentevo.experience import Ending, Given, Purpose, Step, Trajectory
@@ -113,7 +113,7 @@ async def play(
     error = ""
     environment = None
     try:
-        environment = await asyncio.to_thread(benchmark.open, task)
+        environment = await opened(partial(benchmark.open, task), player.limits.open_timeout_s)
 
         def chat(attempt: int, temperature: float = player.temperature) -> BaseChatModel:
             more = {"with_tokens": True} if player.with_tokens else {}
@@ -169,7 +169,7 @@ async def play(
                     watch(step)
     except ScoreError:  # no episode of this benchmark can be judged
         raise
-    except StepTimeoutError as caught:  # the step goes on, and has the environment
+    except StepTimeoutError as caught:  # its thread has the environment
         error, environment = f"{type(caught).__name__}: {caught}", None
     except (Exception, SystemExit) as caught:  # an engine may call exit
         error = f"{type(caught).__name__}: {caught}"

@@ -1,7 +1,7 @@
-"""One step of an environment, in a thread that is not waited for for ever.
+"""What an environment does, in a thread that is not waited for for ever.
 
-No thread can be ended from outside. One whose step hangs is left behind: it takes no part in
-anything any more, does not keep the program from ending, and closes the environment if the step
+No thread can be ended from outside. One in which an environment hangs is left behind: it takes no
+part in anything any more, does not keep the program from ending, and closes the environment if it
 comes back after all. An environment that can be ended from outside has a method `abort` (as those
 in worker processes have), which is called then.
 """
@@ -14,13 +14,37 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
 
 from agentevo.benchmarks import Environment, Observation
 
+T = TypeVar("T")
+
 
 class StepTimeoutError(Exception):
-    """A step did not end in time; its thread has the environment, and closes it."""
+    """An environment did not answer in time; its thread has it, and closes it."""
+
+
+async def opened(open_: Callable[[], Environment], timeout_s: float) -> Environment:
+    """Open an environment; one that comes too late is closed.
+
+    Args:
+        open_: opens it.
+        timeout_s: seconds that it may take; 0: as long as it likes.
+
+    Raises:
+        StepTimeoutError: it took longer.
+    """
+    told = f"the environment was not open within {timeout_s:g} s (agent.open_timeout_s)"
+    return await _waited(_Work(open_), timeout_s, told)
+
+
+async def begun(environment: Environment, timeout_s: float) -> Observation:
+    """Reset an environment, and return what is seen first; arguments and errors as of `stepped`."""
+    told = f"the environment did not begin within {timeout_s:g} s (agent.open_timeout_s)"
+    return await _waited(_Work(environment.reset, environment), timeout_s, told)
 
 
 async def stepped(environment: Environment, action: str, timeout_s: float) -> Observation:
@@ -34,70 +58,78 @@ async def stepped(environment: Environment, action: str, timeout_s: float) -> Ob
     Raises:
         StepTimeoutError: it took longer. The environment must not be touched any more.
     """
-    step = _Step(environment, action)
-    _hand().do(step.take)
+    told = (
+        f"the environment did not answer {action[:80]!r} within {timeout_s:g} s "
+        "(agent.step_timeout_s)"
+    )
+    work = _Work(partial(environment.step, action), environment)
+    return await _waited(work, timeout_s, told)
+
+
+async def _waited(work: _Work[T], timeout_s: float, told: str) -> T:
+    """Have work done in a thread, and return what comes of it; see `stepped`."""
+    _hand().do(work.take)
     try:
-        await asyncio.wait([step.seen], timeout=timeout_s or None)
-        if step.leave():
-            raise StepTimeoutError(
-                f"the environment did not answer {action[:80]!r} within {timeout_s:g} s "
-                "(agent.step_timeout_s)"
-            )
-        return await step.seen
+        await asyncio.wait([work.seen], timeout=timeout_s or None)
+        if work.leave():
+            raise StepTimeoutError(told)
+        return await work.seen
     finally:
-        step.seen.cancel()  # where whoever waits was stopped
+        work.seen.cancel()  # where whoever waits was stopped
 
 
-class _Step:
-    """One step under way."""
+class _Work(Generic[T]):
+    """Something under way."""
 
-    def __init__(self, environment: Environment, action: str) -> None:
+    def __init__(self, do: Callable[[], T], environment: Environment | None = None) -> None:
+        """Take what is to be done, and the environment that it is done with; None: it makes it."""
         self._loop = asyncio.get_running_loop()
-        self.seen: asyncio.Future[Observation] = self._loop.create_future()
-        self._environment, self._action = environment, action
+        self.seen: asyncio.Future[T] = self._loop.create_future()
+        self._do, self._environment = do, environment
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
         self._is_done = self._is_left = False
 
     def take(self) -> None:
-        """Take the step; called in its thread."""
-        found: Observation | BaseException
+        """Do it; called in its thread."""
+        found: Any
+        error: BaseException | None = None
         try:
-            found = self._context.run(self._environment.step, self._action)
-        except StopIteration as error:  # which no future can pass on
-            found = RuntimeError(f"StopIteration: {error}")
-        except BaseException as error:  # an engine may call exit
-            found = error
+            found = self._context.run(self._do)
+        except StopIteration as caught:  # which no future can pass on
+            found, error = None, RuntimeError(f"StopIteration: {caught}")
+        except BaseException as caught:  # an engine may call exit
+            found, error = None, caught
         with self._lock:
             self._is_done = True
         if self._is_left:
             with suppress(Exception):  # nobody is there to hear of it
-                self._environment.close()
+                (self._environment or found).close()
             return
         with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._tell, found)
+            self._loop.call_soon_threadsafe(self._tell, found, error)
 
     def leave(self) -> bool:
-        """Leave the step behind unless it is done; return whether it is left."""
+        """Leave it behind unless it is done; return whether it is left."""
         with self._lock:
             self._is_left = not self._is_done
         if self._is_left and (abort := getattr(self._environment, "abort", None)) is not None:
             abort()
         return self._is_left
 
-    def _tell(self, found: Observation | BaseException) -> None:
+    def _tell(self, found: T, error: BaseException | None) -> None:
         if self.seen.done():
             return
-        if isinstance(found, BaseException):
-            self.seen.set_exception(found)
+        if error is not None:
+            self.seen.set_exception(error)
         else:
             self.seen.set_result(found)
 
 
 class _Hand:
-    """A thread that takes one step after another.
+    """A thread that does one thing after another.
 
-    Not an executor's: Python waits at its end for these, and so for a step that hangs.
+    Not an executor's: Python waits at its end for these, and so for what hangs.
     """
 
     def __init__(self) -> None:

@@ -84,6 +84,40 @@ def test_a_step_that_hangs_ends_its_episode_and_its_siblings_go_on() -> None:
     assert slow.is_closed.wait(10), "the step came back, and its thread tidied up"
 
 
+@pytest.mark.parametrize("hanging", ["open", "reset"])
+def test_what_hangs_before_the_first_observation_ends_its_episode(hanging: str) -> None:
+    benchmark: Any = benchmarks.load(f"{WORLDS}:boxes")
+    whole, slow = benchmark.open, Slow()
+    tasks = benchmark.tasks("validation", 2)
+
+    def wait() -> Observation:
+        slow.go.wait(60)
+        return Observation("A door.")
+
+    def opened(task: Task) -> Any:
+        if task != tasks[0]:
+            return whole(task)
+        if hanging == "open":
+            wait()
+        return slow
+
+    benchmark.open, slow.reset = opened, wait  # type: ignore[method-assign]
+    player = Player(backbones.load(f"{WORLDS}:scripted"), limits=Limits(open_timeout_s=0.3))
+
+    async def collect() -> dict[str, Trajectory]:
+        occasion = Occasion(0, "evaluation")
+        found = [t async for ts in play_all(player, benchmark, tasks, occasion) for t in ts]
+        return {one.task_id: one for one in found}
+
+    found = asyncio.run(collect())
+    stuck = found.pop(tasks[0].id)
+    assert (stuck.ending, stuck.steps) == ("error", ())
+    assert "within 0.3 s (agent.open_timeout_s)" in stuck.error
+    assert {one.ending for one in found.values()} == {"failure"}
+    slow.go.set()
+    assert slow.is_closed.wait(10), "what came too late is closed"
+
+
 def test_what_takes_its_time_is_waited_for() -> None:
     async def play(timeout_s: float) -> str:
         slow = Slow()
