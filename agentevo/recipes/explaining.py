@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from agentevo.config import BUDGETS, make
+from agentevo.config import BUDGETS, ConfigError, make
+from agentevo.files import from_file
 from agentevo.recipes.mechanisms import MECHANISMS
 from agentevo.recipes.registry import load, names
 from agentevo.recipes.taxonomy import Mechanism, Slot, slots
 
 
 def explained(settings: Mapping[str, Any]) -> list[Slot]:
-    """Return every leaf of the survey's tree with what merged settings fill it with."""
-    return slots(flat(settings), MECHANISMS)
+    """Return every leaf of the survey's tree with what merged settings fill it with.
+
+    Raises:
+        ConfigError: they name a file of one's own that is not there, or has no such name.
+    """
+    told = flat(settings)
+    return slots(told, (*MECHANISMS, *_own(told)))
+
+
+def _own(settings: Mapping[str, Any]) -> list[Mechanism]:
+    """Return the strategies in files of one's own, in the leaf of those that they stand beside."""
+    leaves = {one.setting: one.leaf for one in reversed(MECHANISMS) if one.value != "any"}
+    found = []
+    for setting, value in settings.items():
+        for name in value if isinstance(value, (list, tuple)) else [value]:
+            if setting in leaves and isinstance(name, str) and ".py:" in name:
+                about = inspect.getdoc(from_file(name, ConfigError)) or "(it has no docstring)"
+                what = about.splitlines()[0].rstrip(".")
+                found.append(Mechanism(leaves[setting], setting, name, what, "your own", name))
+    return found
 
 
 def users() -> dict[Mechanism, tuple[str, ...]]:

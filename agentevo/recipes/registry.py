@@ -50,8 +50,21 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_files()))
 
 
+def _beside(value: Any, folder: Path) -> Any:
+    """Return settings in which files of code that lie in a folder have their whole path."""
+    if isinstance(value, dict):
+        return {key: _beside(one, folder) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_beside(one, folder) for one in value]
+    if isinstance(value, str) and ".py:" in value and (folder / value.rpartition(":")[0]).is_file():
+        return str(folder / value)
+    return value
+
+
 def load(name: str) -> Recipe:
     """Return a recipe by its name or by the path of a TOML file.
+
+    Strategies that a file names as `file.py:name` are looked for beside it first.
 
     Raises:
         ConfigError: there is no such recipe.
@@ -67,7 +80,7 @@ def load(name: str) -> Recipe:
                 f"there is no recipe {name!r}{hint} (known: {', '.join(sorted(known))})"
             )
         path = known[name]
-    settings = read_toml(path)
+    settings = _beside(read_toml(path), path.resolve().parent)
     told = {key: str(settings.pop(key, "")) for key in ("description", "paper", "departs")}
     checked(settings, path)
     return Recipe(Path(name).stem, settings=settings, source=str(path), **told)

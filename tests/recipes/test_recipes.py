@@ -13,7 +13,7 @@ from agentevo.acquisition.makers import STRATEGIES as MAKERS
 from agentevo.acquisition.tasks import AUTO
 from agentevo.acquisition.tasks import STRATEGIES as CHOOSERS
 from agentevo.api import settle
-from agentevo.config import known_keys
+from agentevo.config import BUDGETS, ConfigError, known_keys, make
 from agentevo.memory import FORGETTING
 from agentevo.recipes import LEAVES, MECHANISMS, Mechanism, explained, load, users
 from agentevo.refinement.correctors import STRATEGIES as CORRECTORS
@@ -90,3 +90,24 @@ def test_a_recipe_is_explained_by_what_it_turns_on_and_nothing_else() -> None:
         "solutions: interactive", "feedback: environment", "evaluation: quantitative",
         "evaluation: qualitative",
     }  # fmt: skip
+
+
+def test_a_strategy_of_ones_own_is_found_beside_its_recipe_and_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        'def hardest(demand):\n    """Play the hardest level alone."""\n    return []\n'
+    )
+    own = tmp_path / "own.toml"
+    own.write_text('description = "mine"\n[acquisition]\ntasks = "mine.py:hardest"\n')
+    monkeypatch.chdir("/")
+    recipe = load(str(own))
+    assert recipe.settings["acquisition"]["tasks"] == f"{tmp_path}/mine.py:hardest"
+    merged = make(BUDGETS["small"], recipe.settings).model_dump(mode="json")
+    slot = next(one for one in explained(merged) if one.leaf == "tasks: selective")
+    assert [(one.what, one.paper) for one in slot.mechanisms] == [
+        ("Play the hardest level alone", "your own")
+    ]
+    own.write_text('description = "mine"\n[acquisition]\ntasks = "mine.py:hradest"\n')
+    with pytest.raises(ConfigError, match="did you mean 'hardest'"):
+        explained(make(BUDGETS["small"], load(str(own)).settings).model_dump(mode="json"))
