@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -37,6 +38,8 @@ class Played:
     n_trained: int
     """Tokens that were trained on; `n_tokens` holds each three times."""
     n_generations: int
+    verdicts: Mapping[str, int]
+    """Of its gates: how often each was given."""
     memory_version: int
     adapter: str
     seconds: float
@@ -139,6 +142,7 @@ def _played(run: Run, entrant: Entrant) -> Played:
         n_tokens=cost.n_tokens,
         n_trained=cost.n_trained,
         n_generations=len(run.ledger.updates(run.id, kind="outcome")),
+        verdicts=dict(Counter(one.verdict for one in run.ledger.verdicts(run.id))),
         memory_version=force.memory_version,
         adapter=force.adapter,
         seconds=sum(one.seconds for one in run.ledger.usage(run.id)),

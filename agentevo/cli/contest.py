@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +148,13 @@ def _show(contest: Contest, result: Result, failed: list[str]) -> None:
             f"{table.baseline} was better;\nlearning in millions of tokens (three for each trained "
             "on), points for each of them; test:\ntokens of an episode"
         )
+        for place in table.places:
+            given = Counter[str]()
+            for run in result.runs:
+                given.update(run.verdicts if run.recipe == place.recipe else {})
+            if given:
+                told = ", ".join(f"{n} {verdict}" for verdict, n in sorted(given.items()))
+                print(f"gates of {place.recipe}: {told}")
     else:
         print("there is no seed yet under which all recipes are played")
     for one in failed:

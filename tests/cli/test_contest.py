@@ -61,6 +61,8 @@ def test_what_learns_the_rule_is_told_from_what_does_not(
     assert places["react"]["group"] == places["silent"]["group"] == 2
     assert places["react"]["n_tokens"] == 0 < places["silent"]["n_tokens"]
     assert told["failed"] == []
+    verdicts = [one["verdicts"] for one in told["result"]["runs"] if one["recipe"] == "memory-only"]
+    assert all(one.get("promote") == 1 for one in verdicts)
     assert (told["result"]["table"]["n_tasks"], told["result"]["seeds"]) == (12, [1, 2])
 
 
@@ -107,6 +109,7 @@ def test_a_comparison_that_is_done_is_not_played_again(
     result = compare("--resume", "c", "-q")
     assert (home / "runs" / "c-react-s1" / "ledger.db").stat().st_mtime_ns == before
     assert "memory-only" in result.stdout
+    assert "gates of memory-only: " in result.stdout
     assert str(told["report"]) in result.stdout
 
 
