@@ -174,7 +174,9 @@ def _show_benchmarks(table: Table, result: Result) -> None:
         rows.append([one.recipe, *gains, output.gain_span(lost.estimate, lost)])
     title = f"Gain on {table.baseline} by benchmark, at the end of all, in their order"
     output.print_table(
-        ["recipe!", *(f"{name}#" for name in result.by_benchmark), "forgotten#"], rows, title
+        ["recipe!", *(f"{name.rpartition('/')[2]}#" for name in result.by_benchmark), "forgotten#"],
+        rows,
+        title,
     )
     print("forgotten: points on the earlier benchmarks since the turn of each was over")
 

@@ -144,7 +144,8 @@ def against(title: str, marks: Sequence[tuple[float, int, Mark]], x_label: str) 
         while any(abs(row - other) < 14 and abs(px - at) < 90 for at, other in named):
             row += 3
         named.append((px, row))
-        parts.append(_text(px + 8, row + 5, mark.at, "start"))
+        fits = px + 8 + 8 * len(mark.at) <= WIDTH  # a letter takes about as much
+        parts.append(_text(px + (8 if fits else -8), row + 5, mark.at, "start" if fits else "end"))
         told.append(f"{mark.at}, {x_label} {place:.2f}: {_told(mark.value)}")
     return _svg(title, "; ".join(told), height, parts)
 
