@@ -76,11 +76,6 @@ class Leakage:
         """Test tasks that are copies of training tasks."""
         return sum(one.n for one in self.test if one.kind == "copied")
 
-    @property
-    def n_found(self) -> int:
-        """All that should not be."""
-        return len(self.trained_on) + self.n_copied + len(self.lessons)
-
 
 def leakage(run: Run, shown: Arm) -> Leakage:
     """Return what of the held-out tasks that were played was learned from.
