@@ -304,6 +304,7 @@ def test_a_long_path_for_temporary_files_is_no_hindrance(
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("miniwob")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BenchmarkError, match=r"chromium .*: apt-get install chromium"):
         MiniWoB()

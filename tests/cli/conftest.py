@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -232,8 +231,6 @@ def start(place: Path) -> Iterator[Start]:
         child = subprocess.Popen(
             [sys.executable, "-m", "agentevo", *arguments], cwd=place, env=environment(place),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            # begun in the background of a shell, it would ignore Ctrl-C
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         children.append(child)
         return child

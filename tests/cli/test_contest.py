@@ -146,8 +146,6 @@ def test_after_an_interruption_it_goes_on_where_it_was(
     process = subprocess.Popen(
         [*command, "--recipes", "memory-only", "--seeds", "2", "--name", "i", *SETTINGS],
         env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        # begun in the background of a shell, it would ignore Ctrl-C
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     first = tmp_path / "runs" / "i-react-s1" / "report.html"
     for _ in range(600):
