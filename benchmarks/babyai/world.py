@@ -8,12 +8,11 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING
 
-from agentevo.benchmarks.babyai.text import FREE, View
+from agentevo.benchmarks.babyai.text import FREE, WALL, View
 from agentevo.benchmarks.errors import BenchmarkError
 from agentevo.benchmarks.task import SPLITS, Split
 
@@ -110,12 +109,14 @@ class World:
 
     def view(self) -> View:
         """Return what the agent sees from where it stands."""
-        image = self._seen["image"]  # 7 columns of 7 cells: kind, colour, state
+        image = self._seen["image"]  # columns of cells, each a kind, a colour and a state
+        seen, n_rows = image.tobytes(), image.shape[1]
+        cells = [_NAMES[seen[i : i + 3]] for i in range(0, len(seen), 3)]
         carrying = self._level.carrying
         return View(
-            rows=[[_name(*cell) for cell in row] for row in image.swapaxes(0, 1).tolist()],
+            rows=[cells[y::n_rows] for y in range(n_rows)],
             facing=_COMPASS[self._level.agent_dir],
-            carrying=None if carrying is None else _name(*carrying.encode()),
+            carrying=None if carrying is None else _NAMES[bytes(carrying.encode())],
         )
 
     def solve(self) -> list[str] | None:
@@ -176,15 +177,24 @@ def _make(level_id: str, max_steps: int) -> RoomGridLevel:
     return level
 
 
-@cache  # of some hundred kinds of cells
-def _name(kind: int, colour: int, state: int) -> str | None:
-    """Return what stands in a cell; see `View.rows`."""
-    from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT
+class _Names(dict[bytes, str | None]):
+    """What stands in a cell, by its kind, colour and state, a byte each; see `View.rows`."""
 
-    name = str(IDX_TO_OBJECT[kind])
-    if name == "unseen":
-        return None
-    if name in ("empty", "wall"):
-        return FREE if name == "empty" else name
-    door = f"{('open', 'closed', 'locked')[state]} " if name == "door" else ""
-    return f"{door}{IDX_TO_COLOR[colour]} {name}"
+    def __missing__(self, cell: bytes) -> str | None:
+        """Find the name of a cell; there are some hundred kinds."""
+        from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT
+
+        kind, colour, state = cell
+        name: str | None = str(IDX_TO_OBJECT[kind])
+        if name == "unseen":
+            name = None
+        elif name == "empty":
+            name = FREE
+        elif name != WALL:
+            door = f"{('open', 'closed', 'locked')[state]} " if name == "door" else ""
+            name = f"{door}{IDX_TO_COLOR[colour]} {name}"
+        self[cell] = name
+        return name
+
+
+_NAMES = _Names()
