@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agentevo.acquisition.documents import chunks_of
 from agentevo.acquisition.making import (
     OPERATORS,
     Made,
@@ -21,7 +19,6 @@ from agentevo.acquisition.making import (
     masked_backward,
     self_instruct,
 )
-from agentevo.config import ConfigError
 from agentevo.refinement.novelty import rouge_l, words_of
 
 Dialogues = Sequence[list[dict[str, Any]]]
@@ -379,29 +376,3 @@ def test_a_question_on_a_chunk_is_kept_once_and_its_answer_as_it_was_written() -
 def test_a_made_task_without_a_source_is_an_error() -> None:
     with pytest.raises(ValueError, match="no source"):
         Made("What is it?", None, "", "by hand")
-
-
-def test_documents_are_cut_at_paragraphs_and_the_pieces_have_names(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "b.txt").write_text(" ".join(f"w{i}" for i in range(25)))
-    (tmp_path / "a.md").write_text(
-        "# Harl\n\nThe lamp\nis lit.\n\n\n" + "more " * 8 + "\n\nLast.\n"
-    )
-    (tmp_path / "c.csv").write_text("not,read")
-    found = chunks_of(tmp_path, n_words=10)
-    assert found == [
-        ("a.md#1", "# Harl\n\nThe lamp\nis lit."),
-        ("a.md#2", "more more more more more more more more\n\nLast."),
-        ("deep/b.txt#1", " ".join(f"w{i}" for i in range(10))),
-        ("deep/b.txt#2", " ".join(f"w{i}" for i in range(10, 20))),
-        ("deep/b.txt#3", " ".join(f"w{i}" for i in range(20, 25))),
-    ]
-    assert chunks_of(tmp_path / "a.md", n_words=10) == found[:2]
-
-
-@pytest.mark.parametrize("name", ["none", "empty.txt", "table.csv"])
-def test_what_has_no_text_is_an_error_of_the_user(tmp_path: Path, name: str) -> None:
-    (tmp_path / "empty.txt").write_text("\n \n")
-    (tmp_path / "table.csv").write_text("a,b")
-    with pytest.raises(ConfigError, match=name):
-        chunks_of(tmp_path / name)

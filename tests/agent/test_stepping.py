@@ -62,6 +62,17 @@ class Stuck(Slow):
         return Observation("")
 
 
+def played(player: Player, benchmark: Any, tasks: Sequence[Task]) -> dict[str, Trajectory]:
+    """Return the episodes of some tasks, played side by side, by task."""
+
+    async def collect() -> dict[str, Trajectory]:
+        occasion = Occasion(0, "evaluation")
+        found = [t async for ts in play_all(player, benchmark, tasks, occasion) for t in ts]
+        return {one.task_id: one for one in found}
+
+    return asyncio.run(collect())
+
+
 def test_a_step_that_hangs_ends_its_episode_and_its_siblings_go_on() -> None:
     benchmark: Any = benchmarks.load(f"{WORLDS}:boxes")
     whole, slow = benchmark.open, Slow()
@@ -69,12 +80,7 @@ def test_a_step_that_hangs_ends_its_episode_and_its_siblings_go_on() -> None:
     benchmark.open = lambda task: slow if task == tasks[0] else whole(task)
     player = Player(backbones.load(f"{WORLDS}:scripted"), limits=Limits(step_timeout_s=0.3))
 
-    async def collect() -> dict[str, Trajectory]:
-        occasion = Occasion(0, "evaluation")
-        found = [t async for ts in play_all(player, benchmark, tasks, occasion) for t in ts]
-        return {one.task_id: one for one in found}
-
-    found = asyncio.run(collect())
+    found = played(player, benchmark, tasks)
     stuck = found.pop(tasks[0].id)
     assert stuck.ending == "error"
     assert "did not answer 'pull lever' within 0.3 s (agent.step_timeout_s)" in stuck.error
@@ -104,12 +110,7 @@ def test_what_hangs_before_the_first_observation_ends_its_episode(hanging: str) 
     benchmark.open, slow.reset = opened, wait  # type: ignore[method-assign]
     player = Player(backbones.load(f"{WORLDS}:scripted"), limits=Limits(open_timeout_s=0.3))
 
-    async def collect() -> dict[str, Trajectory]:
-        occasion = Occasion(0, "evaluation")
-        found = [t async for ts in play_all(player, benchmark, tasks, occasion) for t in ts]
-        return {one.task_id: one for one in found}
-
-    found = asyncio.run(collect())
+    found = played(player, benchmark, tasks)
     stuck = found.pop(tasks[0].id)
     assert (stuck.ending, stuck.steps) == ("error", ())
     assert "within 0.3 s (agent.open_timeout_s)" in stuck.error
@@ -177,9 +178,4 @@ def test_a_task_is_played_without_a_limit() -> None:
     benchmark: Any = benchmarks.load(f"{WORLDS}:boxes")
     tasks: list[Task] = benchmark.tasks("validation", 1)
     player = Player(backbones.load(f"{WORLDS}:scripted"), limits=Limits(step_timeout_s=0))
-
-    async def collect() -> list[str]:
-        occasion = Occasion(0, "evaluation")
-        return [t.ending async for ts in play_all(player, benchmark, tasks, occasion) for t in ts]
-
-    assert asyncio.run(collect()) == ["failure"] * len(tasks)
+    assert {one.ending for one in played(player, benchmark, tasks).values()} == {"failure"}

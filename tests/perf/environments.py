@@ -109,7 +109,8 @@ def compare(name: str, n: int, repeats: int) -> dict[str, Any]:
         for which, loop in (("ours", ours(benchmark)), ("engine", make(benchmark))):
             n_steps = sum(loop(task, actions) for task, actions in plans)
             rates[which].append(n_steps / loop.spent[0])  # type: ignore[attr-defined]
-    return rates | {"ratio": median(rates["ours"]) / median(rates["engine"])}
+    turns = [a / b for a, b in zip(rates["ours"], rates["engine"], strict=True)]
+    return rates | {"ratio": median(turns), "lowest": min(turns), "highest": max(turns)}
 
 
 def many(name: str, n_at_once: int) -> dict[str, Any]:
@@ -157,15 +158,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--n", type=int, default=6, help="tasks of each level")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--at-once", type=int, default=64)
+    parser.add_argument("--only", choices=tuple(LOOPS), help="the loop of one benchmark alone")
     args = parser.parse_args(argv)
     console = Console()
     table = Table("benchmark", "ours, steps/s", "engine, steps/s", "ratio")
     loops = {}
-    for name in LOOPS:
+    for name in [args.only] if args.only else LOOPS:
         found = loops[name] = compare(name, args.n, args.repeats)
         table.add_row(name, f"{median(found['ours']):,.0f}", f"{median(found['engine']):,.0f}",
                       f"{found['ratio']:.2f}")  # fmt: skip
     console.print(table)
+    if args.only:
+        write(f"environments-{args.only}", {"loops": loops})
+        return
     table = Table("benchmark", "episodes at once", "steps", "steps/s", "cores used")
     beside = {}
     for name in SIDE_BY_SIDE:
