@@ -34,7 +34,7 @@ from agentevo.agent.tools import (
 )
 from agentevo.benchmarks import Observation
 from agentevo.dialogue import prompts
-from agentevo.dialogue.context import Turn, first_shown, shown
+from agentevo.dialogue.context import Turn, first_shown, n_tokens_of_head, shown
 from agentevo.experience import Ending, Given, Step
 
 LONGEST_ROUND = 4  # actions that an agent which is stalled may do in turn
@@ -102,7 +102,7 @@ def given_of(episode: Episode) -> Given:
     return Given(system_of(episode), tuple(convert_to_openai_tool(tool) for tool in tools))
 
 
-def messages_of(state: State, episode: Episode, system: str) -> tuple[list[BaseMessage], int]:
+def messages_of(state: State, episode: Episode, given: Given) -> tuple[list[BaseMessage], int]:
     """Return the prompt of the next call, and from which step on it shows the dialogue."""
     first = prompts.task_message(
         episode.instruction,
@@ -115,11 +115,11 @@ def messages_of(state: State, episode: Episode, system: str) -> tuple[list[BaseM
     start = first_shown(
         turns,
         state["window_start"],
-        head=count(system) + count(first),
+        head=n_tokens_of_head(given, first, count),
         budget=episode.window - episode.limits.max_reply_tokens,
         count=count,
     )
-    messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(first)]
+    messages: list[BaseMessage] = [SystemMessage(given.system), HumanMessage(first)]
     for turn in shown(turns, start):
         messages += messages_of_turn(turn)
     return messages, start
@@ -129,7 +129,7 @@ async def act(state: State, runtime: Runtime[Episode]) -> State:
     """Ask the model for the next action."""
     episode = runtime.context
     given = given_of(episode)
-    messages, start = messages_of(state, episode, given.system)
+    messages, start = messages_of(state, episode, given)
     attempt, steps = len(state.get("attempts", ())), state["steps"]
     reply = planned(state["recollection"].plan, steps)
     if reply is None:

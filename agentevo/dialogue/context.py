@@ -8,11 +8,15 @@ half of the budget, so that most calls extend the last one and its key-value cac
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agentevo.dialogue.prompts import without_thought
-from agentevo.experience import ToolCall
+from agentevo.experience import Given, ToolCall
+
+Count = Callable[[str], int]
+"""Counts the tokens of a text as one message, its framing included."""
 
 
 @dataclass(frozen=True)
@@ -28,22 +32,27 @@ class Turn:
     """Calls of tools in the model's own form; the observation is their results."""
 
 
-def first_shown(
-    turns: Sequence[Turn],
-    start: int,
-    *,
-    head: int,
-    budget: int,
-    count: Callable[[str], int],
-) -> int:
+def n_tokens_of_head(given: Given, first: str, count: Count) -> int:
+    """Return the tokens before the turns: system prompt, schemas of tools, first message."""
+    schemas = sum(count(json.dumps(one)) for one in given.tools)
+    return count(given.system) + schemas + count(first)
+
+
+def n_tokens_of_reply(turn: Turn, count: Count) -> int:
+    """Return the tokens of what the model said in a turn, its calls included."""
+    calls = (f'{{"name": "{one.name}", "arguments": {one.arguments}}}' for one in turn.calls)
+    return count(turn.reply) + sum(map(count, calls))
+
+
+def first_shown(turns: Sequence[Turn], start: int, *, head: int, budget: int, count: Count) -> int:
     """Return from which turn on the turns are shown; those before it are dropped unless kept.
 
     Args:
         turns: all turns of the episode.
         start: from which turn on they were shown in the last call.
-        head: tokens of the system prompt and the first message.
+        head: tokens of what stands before the turns.
         budget: tokens that the prompt may have.
-        count: counts the tokens of a text as one message, its framing included.
+        count: counts tokens.
 
     Returns:
         `start` while everything fits; otherwise the least index that fits half the budget.
@@ -51,7 +60,8 @@ def first_shown(
     """
 
     def size(first: int) -> int:
-        return head + sum(count(t.reply) + count(t.observation) for t in shown(turns, first))
+        seen = shown(turns, first)
+        return head + sum(n_tokens_of_reply(t, count) + count(t.observation) for t in seen)
 
     if size(start) <= budget:
         return start

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from agentevo.dialogue import prompts
-from agentevo.dialogue.context import Turn, first_shown, shown
+from agentevo.dialogue.context import (
+    Count,
+    Turn,
+    first_shown,
+    n_tokens_of_head,
+    n_tokens_of_reply,
+    shown,
+)
 from agentevo.experience import Given, Trajectory
 
 Dialogue = list[dict[str, Any]]
 """Messages with `role` and `content`, and `tool_calls` where there are some, as chat templates take
 them; the last is to be learned."""
-
-Count = Callable[[str], int]
-"""Counts a message's tokens."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def calls_of(
     for i, (turn, step) in enumerate(zip(turns, trajectory.steps, strict=True)):
         if step.given is not None:
             given = replace(step.given, system=prompts.without_manner(step.given.system))
-        head, budget = count(given.system) + count(first), window - count(turn.reply)
+        head = n_tokens_of_head(given, first, count)
+        budget = window - n_tokens_of_reply(turn, count)
         start = first_shown(turns[:i], start, head=head, budget=budget, count=count)
         dialogue = [
             {"role": "system", "content": given.system},

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from agentevo.dialogue.context import Count
 from agentevo.experience import Trajectory
 from agentevo.settings import WeightSettings
 from agentevo.updating.data import Material
 from agentevo.updating.likelihood import log_likelihoods
-from agentevo.updating.traces import Count
 
 
 def worth(

@@ -50,10 +50,12 @@ def watched(replies: Sequence[str]) -> Watched:
     return Watched(messages=iter([AIMessage(r, usage_metadata=usage) for r in replies]), seen=[])
 
 
-def played_by(chat: GenericFakeChatModel, **options: Any) -> tuple[Attempt, ...]:
+def played_by(
+    chat: GenericFakeChatModel, *, window: int = 2000, **options: Any
+) -> tuple[Attempt, ...]:
     """Return the attempts at the door that a model makes."""
     episode = Episode(
-        "Get out.", Door(), lambda attempt: chat, lambda text: len(text.split()), 2000, **options
+        "Get out.", Door(), lambda attempt: chat, lambda text: len(text.split()), window, **options
     )
     state = asyncio.run(build().ainvoke({}, context=episode, config={"recursion_limit": 500}))
     attempts: tuple[Attempt, ...] = state["attempts"]

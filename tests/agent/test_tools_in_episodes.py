@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from agentevo import Agent
+from agentevo.agent.episode import Limits
 from agentevo.agent.rules import Rules
 from agentevo.experience import Trajectory
 from agentevo.tools import tool
-from tests.agent.doors import played
+from tests.agent.doors import played, played_by
 from tests.backbones.openai_server import Server
 
 
@@ -171,6 +175,37 @@ def test_native_calls_are_bound_and_recorded_alike(server: Server) -> None:
         assert [use.name for use in one.steps[0].uses] == ["stock"]
         assert one.steps[0].calls[0].result.startswith(told)
         assert Trajectory.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+def test_native_calls_and_schemas_fit_into_the_window() -> None:
+    sizes: list[int] = []
+
+    class Calling(GenericFakeChatModel):
+        def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+            schemas = [json.dumps(convert_to_openai_tool(one)) for one in tools]
+            return self.bind(n_of_schemas=sum(len(text.split()) for text in schemas))
+
+        def _generate(self, messages: Any, *args: Any, n_of_schemas: int, **kwargs: Any) -> Any:
+            told = [str(one.content) for one in messages]
+            told += [f"{call['name']} {call['args']}" for one in messages
+                     if isinstance(one, AIMessage) for call in one.tool_calls]  # fmt: skip
+            sizes.append(n_of_schemas + sum(len(text.split()) for text in told))
+            return super()._generate(messages, *args, **kwargs)
+
+    calls = [
+        AIMessage(
+            "", tool_calls=[{"name": "stock", "args": {"item": f"{'a ' * 20}{i}"}, "id": "1"}]
+        )
+        for i in range(20)
+    ]
+    chat = Calling(messages=iter([*calls, AIMessage("Action: open door")]))
+    (attempt,) = played_by(
+        chat, window=600, tools=[stock, slow, slow_too, huge, rude], native=True,
+        limits=Limits(max_steps=30, max_reply_tokens=50),
+    )  # fmt: skip
+    assert attempt.success
+    assert max(sizes) <= 550, sizes
+    assert sizes != sorted(sizes), "turns were dropped"
 
 
 def test_an_agent_asks_whoever_it_was_given(server: Server) -> None:

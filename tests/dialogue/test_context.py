@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentevo.dialogue.context import Turn, first_shown, shown
+from agentevo.dialogue.context import Turn, first_shown, n_tokens_of_head, shown
+from agentevo.experience import Given, ToolCall
 
 
 def count(text: str) -> int:
@@ -43,6 +44,15 @@ def test_earlier_replies_are_shown_by_their_actions_and_the_last_with_its_though
     replies = [turn.reply for turn in shown(turns, 0)]
     assert replies == ["Action: go 0", "Action: go 1", "Thought: so\nAction: go 2"]
     assert shown([Turn("no form at all", "what?"), turns[0]], 0)[0].reply == "no form at all"
+
+
+def test_what_a_turn_calls_and_the_schemas_of_tools_take_their_room() -> None:
+    call = ToolCall("1", "stock", '{"item": "tea"}', "7")
+    turns = [Turn("", "7", calls=(call, call))] * 4  # 11 words each
+    assert first_shown(turns, 0, head=2, budget=46, count=count) == 0
+    assert first_shown(turns, 0, head=2, budget=45, count=count) == 3
+    given = Given("Act so.", ({"name": "stock"}, {"name": "price"}))
+    assert n_tokens_of_head(given, "A task it is.", count) == 2 + 2 * 2 + 4
 
 
 @given(
