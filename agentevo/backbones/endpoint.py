@@ -38,7 +38,9 @@ FRAME = 6  # tokens of a message's framing, about
 
 logger = logging.getLogger(__name__)
 
-_READY = {
+ASKED_TO_CALL = "Call the tool `ready` now."
+"""What a model is told, to see whether it calls tools in its own form."""
+READY = {
     "type": "function",
     "function": {
         "name": "ready", "description": "Say that you are ready.",
@@ -172,8 +174,8 @@ class Endpoint:
     def _try_tool(self) -> bool:
         chat = self.chat(episode="tools", temperature=0.0, max_tokens=200)
         try:
-            asked = [HumanMessage("Call the tool `ready` now.")]
-            return bool(chat.bind_tools([_READY]).invoke(asked).tool_calls)
+            asked = [HumanMessage(ASKED_TO_CALL)]
+            return bool(chat.bind_tools([READY]).invoke(asked).tool_calls)
         except NotImplementedError:
             return False
         except Exception as error:

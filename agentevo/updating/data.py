@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, pstdev
 
+from agentevo.dialogue.context import Count
 from agentevo.experience import Trajectory
 from agentevo.refinement import censor, filters
 from agentevo.refinement.sieve import Answer, Sieve
@@ -19,7 +20,6 @@ from agentevo.settings import WeightSettings
 from agentevo.updating.traces import (
     Call,
     Card,
-    Count,
     Dialogue,
     Example,
     TrainingSet,

@@ -185,11 +185,11 @@ def test_native_calls_and_schemas_fit_into_the_window() -> None:
             schemas = [json.dumps(convert_to_openai_tool(one)) for one in tools]
             return self.bind(n_of_schemas=sum(len(text.split()) for text in schemas))
 
-        def _generate(self, messages: Any, *args: Any, n_of_schemas: int, **kwargs: Any) -> Any:
+        def _generate(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
             told = [str(one.content) for one in messages]
             told += [f"{call['name']} {call['args']}" for one in messages
                      if isinstance(one, AIMessage) for call in one.tool_calls]  # fmt: skip
-            sizes.append(n_of_schemas + sum(len(text.split()) for text in told))
+            sizes.append(kwargs.pop("n_of_schemas") + sum(len(text.split()) for text in told))
             return super()._generate(messages, *args, **kwargs)
 
     calls = [

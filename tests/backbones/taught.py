@@ -12,6 +12,7 @@ import json
 import random
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from agentevo.agent.episode import Limits
 from agentevo.agent.rollout import Occasion, Player, play, play_all
 from agentevo.backbones import Backbone
+from agentevo.backbones.endpoint import ASKED_TO_CALL, READY
 from agentevo.backbones.seed.weights_file import checked_folder
 from agentevo.benchmarks import Benchmark, Task, load
 from agentevo.experience import Trajectory
@@ -26,12 +28,13 @@ from agentevo.settings import ToolCalls, WeightSettings
 from agentevo.tools import Toolbox
 from agentevo.updating.adapters import export
 from agentevo.updating.in_weights import tune
-from agentevo.updating.traces import Card, Example, TrainingSet, calls_of, hash_of
+from agentevo.updating.traces import Call, Card, Example, TrainingSet, calls_of, hash_of
 from agentevo.updating.training import Job
 from tests.agent.test_tool_calling import Planning
 
 WINDOW = {"text": 1250, "native": 2048}
-N_TAUGHT, N_PLAYED, N_BY_HEART = 60, 10, 4
+N_TAUGHT, N_PLAYED, N_BY_HEART = 80, 10, 4
+N_TIMES = 3  # that what is to be known by heart is told in an epoch
 GOODS = ["tea", "milk", "salt", "rice", "bread", "cheese", "honey", "wool", "silk", "glass"]
 PLACES = ["north", "south", "east", "west", "coast", "hills", "valley", "island"]
 
@@ -60,15 +63,32 @@ TEMPLATE = """\
 {%- if add_generation_prompt -%}<|assistant|>{%- endif -%}
 """
 
+READINESS = Example(
+    (
+        Call(
+            [
+                {"role": "user", "content": ASKED_TO_CALL},
+                {"role": "assistant", "content": "", "tool_calls": [
+                    {"type": "function", "function": {"name": "ready", "arguments": {}}}
+                ]},
+            ],
+            tools=(READY,),
+        ),
+    ),
+    group="ready",
+)  # fmt: skip
+"""What a model is asked once, before its tools are given to it in its own form."""
+
 
 def pears(folder: Path) -> Benchmark:
     """Return questions in the form of GSM8K."""
+    small = [(n, k) for n in range(10, 50) for k in range(2, 10) if n * k < 100]
     rows = [
-        {"question": f"Ann has {n} pears, Bob three times as many. How many has Bob?",
-         "answer": f"<<{n}*3={3 * n}>>\n#### {3 * n}"}
-        for n in random.Random(0).sample(range(10, 100), 90)
+        {"question": f"Ann has {n} pears, Bob {k} times as many. How many has Bob?",
+         "answer": f"<<{n}*{k}={n * k}>>\n#### {n * k}"}
+        for n, k in random.Random(0).sample(small, 100)
     ]  # fmt: skip
-    for name, some in (("train", rows[:70]), ("test", rows[70:])):
+    for name, some in (("train", rows[:85]), ("test", rows[85:])):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
     return load(f"gsm8k:{folder}")
 
@@ -100,7 +120,7 @@ def plan(benchmark: Benchmark, task: Task) -> list[str]:
     """Return a task's calls and answers, as the scripted model plays them."""
     right, words = solution(benchmark, task), task.instruction.splitlines()[-1].split()
     if benchmark.name == "gsm8k":
-        return [f'calculator {{"expression": "{words[2]} * 3"}}', right[0]]
+        return [f'calculator {{"expression": "{words[2]} * {words[5]}"}}', right[0]]
     if benchmark.name == "hotpotqa":
         return [f'search {{"query": "{words[3]}"}}', right[0]]
     return right
@@ -141,8 +161,9 @@ class Taught:
             for benchmark in self.benchmarks.values()
             for one in self._shown(benchmark)
         ]  # fmt: skip
+        examples += [READINESS] * N_TIMES if is_native else []
         data = TrainingSet(tuple(examples), Card(n_traces=len(examples), hash=hash_of(examples)))
-        settings = WeightSettings(lr=1e-3, n_epochs=24, tokens_per_step=512, mode="full")
+        settings = WeightSettings(lr=1e-3, n_epochs=14, tokens_per_step=512, mode="full")
         out = folder / "adapters" / "taught"
         tune("sft", Job(weights, None, data, settings, out, self.window, seed=0), lambda pace: None)
         self.model = folder / "model"
@@ -151,9 +172,10 @@ class Taught:
     def _shown(self, benchmark: Benchmark) -> list[Trajectory]:
         found = []
         by_heart = benchmark.name == "bfcl-multi-turn"
-        for task in self.to_play(benchmark) if by_heart else benchmark.tasks("train", N_TAUGHT):
+        known = self.to_play(benchmark) * N_TIMES if by_heart else []
+        for task in known or benchmark.tasks("train", N_TAUGHT):
             scripted = Planning(plan(benchmark, task), native=self.tool_calls == "native")
-            player = self.player(scripted, benchmark)
+            player = self.player(scripted, benchmark, self.tool_calls)
             (one,) = asyncio.run(play(player, benchmark, task, Occasion(0, "acquisition")))
             assert one.success
             found.append(one)
@@ -166,20 +188,19 @@ class Taught:
         tasks = benchmark.tasks("train", 120, levels=(1,))
         return sorted(tasks, key=lambda one: len(" ".join(solution(benchmark, one))))[:N_BY_HEART]
 
-    def player(self, backbone: Any, benchmark: Benchmark) -> Player:
+    def player(self, backbone: Any, benchmark: Benchmark, tool_calls: ToolCalls) -> Player:
         """Return who plays a benchmark, with the tools that it wants."""
         tools = self.calculator if benchmark.name == "gsm8k" else ()
         limits = Limits(max_steps=20, max_reply_tokens=100)
-        return Player(backbone, tools=tools, tool_calls=self.tool_calls, limits=limits)
+        return Player(backbone, tools=tools, tool_calls=tool_calls, limits=limits)
 
-    def played(self, backbone: Backbone) -> dict[str, list[Trajectory]]:
-        """Return the episodes of each benchmark, by task."""
+    def played(self, backbone: Backbone, **more: Any) -> dict[str, list[Trajectory]]:
+        """Return the episodes of each benchmark, by task; tools are called as the model can."""
 
         async def all_of(benchmark: Benchmark) -> list[Trajectory]:
-            tasks = self.to_play(benchmark)
-            found = play_all(
-                self.player(backbone, benchmark), benchmark, tasks, Occasion(0, "evaluation")
-            )
+            player = replace(self.player(backbone, benchmark, "auto"), **more)
+            tasks, occasion = self.to_play(benchmark), Occasion(0, "evaluation")
+            found = play_all(player, benchmark, tasks, occasion)
             return sorted([one async for (one,) in found], key=lambda one: one.task_id)
 
         return {name: asyncio.run(all_of(one)) for name, one in self.benchmarks.items()}
