@@ -140,7 +140,7 @@ async def prepare(cycle: Cycle, tasks: Sequence[Task]) -> None:
     """Make what tasks need, telling how far it is."""
 
     def told(n_done: int, n_all: int) -> None:
-        cycle.tell(News("phase", 0, "making games", n_done, n_all))
+        cycle.tell(News("phase", 0, "preparing tasks", n_done, n_all))
 
     await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=told, workers=2)
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import Context
@@ -33,6 +34,7 @@ from agentevo.settings import EndpointSettings
 BUSY = (408, 409, 425, 429)
 """HTTP states of a server that may answer later; so may those from 500 on."""
 LONGEST_PAUSE_S = 20.0
+TELL_EVERY_S = 10.0  # of all requests that have the same trouble, one is told of
 CHARACTERS_PER_TOKEN = 3.0  # of English about 4: prompts are rather counted too long
 FRAME = 6  # tokens of a message's framing, about
 
@@ -139,7 +141,7 @@ class Endpoint:
         self._lock = threading.Lock()
         self._asking = threading.Lock()
         self._calls_tools: bool | None = None
-        self._n_asked, self._is_closed = 0, False
+        self._n_asked, self._is_closed, self._told_at = 0, False, -TELL_EVERY_S
 
     def chat(
         self, *, episode: str, temperature: float, max_tokens: int, with_tokens: bool = False
@@ -257,7 +259,7 @@ class Endpoint:
             hear(text)
 
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception(may_pass),
+            retry=retry_if_exception(lambda error: may_pass(error) and not self.gone()),
             wait=_pause,
             stop=stop_after_delay(self.settings.retry_s),
             before_sleep=self._tell,
@@ -275,8 +277,14 @@ class Endpoint:
         assert reply is not None
         return reply
 
+    def gone(self) -> str:
+        """Return why nobody will answer any more; empty: somebody may."""
+        return ""
+
     def _fault(self, error: Exception, model: BaseChatModel) -> str:
         """Return what to say of an error that does not speak for itself; empty: it does."""
+        if why := self.gone():
+            return why
         chain = list(_chain(error))
         if any(isinstance(one, BackboneError | NotImplementedError) for one in chain):
             return ""
@@ -304,7 +312,9 @@ class Endpoint:
     def _tell(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         pause = state.next_action.sleep if state.next_action else 0.0
-        if state.attempt_number == 1:
+        now = time.monotonic()
+        if state.attempt_number == 1 and now - self._told_at > TELL_EVERY_S:
+            self._told_at = now
             logger.warning(
                 "%s: %s; it is asked again in %.1f s", self.name, _in_words(error), pause
             )

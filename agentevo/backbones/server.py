@@ -9,6 +9,7 @@ import atexit
 import ctypes
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -32,8 +33,11 @@ ON_CPU = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
 }
-CPU_ARGUMENTS = ("--dtype", "float32", "--enforce-eager")
+CPU_ARGUMENTS = ("--dtype", "float32", "--enforce-eager", "--no-enable-chunked-prefill")
+"""vLLM 0.32 dies on a CPU where it samples, with a seed, from a prompt that it read in chunks."""
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_CAUSE = re.compile(r"\w+(?:Error|Exception): .*")
+_HARMLESS = re.compile(r"\b(INFO|WARNING)\b")
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +115,7 @@ class Server:
         health = self.url.removesuffix("/v1") + "/health"
         while True:
             if self._process.poll() is not None:
-                raise BackboneError(f"vLLM ended while it loaded {model}: {self._last_words()}")
+                raise BackboneError(f"vLLM ended while it loaded {model}: {self._cause()}")
             try:
                 with urllib.request.urlopen(health, timeout=5):
                     return
@@ -125,11 +129,16 @@ class Server:
                 logger.warning("vLLM loads %s: %.0f s so far", model, now - began)
             time.sleep(0.5)
 
-    def _last_words(self) -> str:
+    def ended(self) -> str:
+        """Return why it runs no more, as its log tells; empty: it runs."""
+        return "" if self._process.poll() is None else self._cause()
+
+    def _cause(self) -> str:
+        """Return the first error that the log tells of; those after it are what came of that."""
         lines = [one.strip() for one in self.log.read_text(errors="replace").splitlines()]
-        telling = [one for one in lines if "Error" in one] or [one for one in lines if one]
-        last = telling[-1][:300] if telling else "it said nothing"
-        return f"{last} (its log: {self.log})"
+        errors = (_CAUSE.search(one) for one in lines if not _HARMLESS.search(one))
+        causes = [one[0] for one in errors if one] or [one for one in lines if one][-1:]
+        return f"{causes[0][:300] if causes else 'it said nothing'} (its log: {self.log})"
 
     def stop(self) -> None:
         """End the server and all its children. May be called again."""

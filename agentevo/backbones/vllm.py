@@ -52,7 +52,7 @@ class VLLM(Endpoint):
         server: Server | None = None,
     ) -> None:
         """Ask the server what it serves."""
-        self.url, self._server = url, server
+        self.url, self._server, self._asked_of = url, server, server
         settings = settings or EndpointSettings()
         found = self._served(model)
         self.model = self._plain = str(found.id)
@@ -141,6 +141,11 @@ class VLLM(Endpoint):
                 "token_logprobs": [float(one["logprob"]) for one in content],
             }
         return super().checked(reply)
+
+    def gone(self) -> str:
+        """Return why our own server will answer no more; empty: it may."""
+        why = self._asked_of.ended() if self._asked_of is not None else ""
+        return f"ended: {why}" if why else ""
 
     def _end(self) -> None:
         """Let the client go, and unload the adapter: nobody asks for it any more."""

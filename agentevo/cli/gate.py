@@ -125,7 +125,7 @@ async def _against_itself(cycle: Cycle, n_repeats: int) -> FalsePromotions:
     tasks = run.tasks(cycle.benchmark, "validation", run.config.evaluation.n_gate_per_level)
 
     def made(n_done: int, n_all: int) -> None:
-        cycle.tell(News("phase", 0, "making games", n_done, n_all))
+        cycle.tell(News("phase", 0, "preparing tasks", n_done, n_all))
 
     await asyncio.to_thread(cycle.benchmark.prepare, tasks, progress=made, workers=2)
     player = replace(run.player(arm), temperature=temperature)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from agentevo.backbones import load
 from agentevo.backbones.backbone import BackboneError
 from agentevo.backbones.server import Server
+from agentevo.settings import EndpointSettings
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = f"""#!{sys.executable}
-import http.server, os, pathlib, sys, time
+import http.server, json, os, pathlib, sys, time
 
 arguments = sys.argv[1:]
 folder = pathlib.Path(__file__).parent
@@ -32,7 +34,16 @@ began = time.monotonic()
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200 if time.monotonic() - began > 0.5 else 503)
+        self.send_header("Content-Type", "application/json")
         self.end_headers()
+        models = [{{"id": "m", "object": "model", "created": 0, "owned_by": "us"}}]
+        self.wfile.write(json.dumps({{"object": "list", "data": models}}).encode())
+
+    def do_POST(self):
+        print("WARNING: errors like OSError: too many files")
+        print("(Worker) ERROR [file.py:7] ValueError: no offset")
+        print("(Server) ERROR [file.py:8] RuntimeError: the worker is dead", flush=True)
+        os._exit(1)
 
     def log_message(self, *_):
         pass
@@ -85,6 +96,17 @@ def test_its_last_words_are_told(program: Path) -> None:
         Server("broken", python=str(program))
     with pytest.raises(BackboneError, match="vLLM cannot be started"):
         Server("m", python=str(program.parent / "nothing"))
+
+
+def test_one_that_dies_is_not_asked_again_and_its_log_tells_why(program: Path) -> None:
+    settings = EndpointSettings(vllm_python=str(program), retry_s=60)
+    served = load("vllm:m", settings=settings)
+    chat = served.chat(episode="", temperature=0.0, max_tokens=5)
+    began = time.monotonic()
+    with pytest.raises(BackboneError, match=r"vllm:m ended: ValueError: no offset \(its log: /"):
+        chat.invoke("Well?")
+    assert time.monotonic() - began < 30
+    served.close()
 
 
 def test_it_outlives_the_thread_that_began_it(program: Path) -> None:

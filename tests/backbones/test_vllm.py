@@ -149,6 +149,19 @@ def test_tokens_and_log_probabilities_come_back_as_the_model_itself_has_them(
         assert told["token_logprobs"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_many_long_prompts_are_sampled_from_at_once(served: Backbone) -> None:
+    """Together they are longer than what the server reads in one step."""
+
+    async def all_of() -> list[AIMessage]:
+        chats = [served.chat(episode=str(i), temperature=1.0, max_tokens=8) for i in range(16)]
+        asking = (chat.ainvoke(f"{i} " + "kettle " * 900) for i, chat in enumerate(chats))
+        return await asyncio.gather(*asking)
+
+    found = asyncio.run(all_of())
+    assert sum(one.usage_metadata["input_tokens"] for one in found) > 10_000  # type: ignore[index]
+    assert asyncio.run(all_of())[3].text == found[3].text, "by its seed"
+
+
 def test_an_adapter_is_loaded_changes_what_is_said_and_goes(
     served: Backbone, deeds: dict[str, Path]
 ) -> None:
