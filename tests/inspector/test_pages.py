@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from agentevo.api import begin, carry_out, settle
+from agentevo.experience import Given
 from agentevo.inspector import create_app
 from agentevo.run import Run
 
@@ -109,6 +111,29 @@ def test_an_episode_tells_what_was_shown_and_what_was_left_out(reader: TestClien
     ]
     assert any("Left out at random" in text and RULE in text for text in texts)
     assert any(re.search(rf"Lessons shown</h3>\s*<ul><li>.*{RULE}", text) for text in texts)
+
+
+def test_an_episode_tells_of_the_tools_that_its_model_was_given(reader: TestClient) -> None:
+    def schema(name: str) -> dict[str, Any]:
+        told = {"name": name, "description": f"Do {name}.",
+                "parameters": {"properties": {"item": {}, "price": {}}}}  # fmt: skip
+        return {"type": "function", "function": told}
+
+    bare = {"type": "function", "function": {"name": "bare"}}
+    run = Run.open("boxes", write=True, to_play=False)
+    try:
+        one = next(iter(run.ledger.episodes("boxes")))
+        given = Given("Act so.", (schema("stock"), schema("sale"), bare))
+        steps = (replace(one.steps[0], given=given), *one.steps[1:])
+        altered = replace(one, id="native", arm="native", tools=(schema("stock"),), steps=steps)
+        assert run.ledger.add_episode("boxes", altered)
+    finally:
+        run.close()
+    page = reader.get("/runs/boxes/episodes/native").text
+    assert len(re.findall(r"<b>stock</b>\(item, price\): Do stock\.", page)) == 2
+    assert page.index("Tools, in the model") < page.index("Tools from here on")
+    assert "<b>sale</b>" in page
+    assert "<b>bare</b>()" in page
 
 
 def test_nothing_is_written_without_the_token(reader: TestClient) -> None:
