@@ -9,8 +9,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
+from uuid import uuid4
 
 from agentevo.sandbox.outcome import Limits, Outcome, Sandbox, SandboxError
 from agentevo.sandbox.watch import NOBODY, watched
@@ -23,6 +25,8 @@ VARIABLES = {
 }  # fmt: skip
 IMAGE = "python:3.11-slim"
 """What containers are made of; it must be there already."""
+START_S = 5  # that a container may take to begin
+KILLED = 137  # its status where the kernel ended it: nobody within can end its first process
 
 
 class Bubblewrap:
@@ -117,21 +121,29 @@ class Container:
     ) -> Outcome:
         """Run a program; see `Sandbox.run`."""
         limits = limits or Limits()
-        size = f"{limits.memory_mb}m"
-        with tempfile.TemporaryDirectory() as folder:
-            _write(Path(folder), files or {})
+        size, name = f"{limits.memory_mb}m", f"agentevo-{uuid4().hex}"
+        with tempfile.TemporaryDirectory() as outside:
+            given = Path(outside) / "given"
+            given.mkdir()
+            _write(given, files or {})
             arguments = [
-                "run", "--rm", "--interactive", "--network", "none", "--read-only",
+                "run", "--rm", "--name", name, "--interactive", "--network", "none", "--read-only",
                 "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "65534",
                 "--memory", size, "--memory-swap", size, "--pids-limit", str(limits.n_processes),
                 "--tmpfs", f"/work:size={size},mode=1777", "--tmpfs", f"/tmp:size={size}",
-                "--volume", f"{folder}:/given:ro", "--workdir", "/work", self._image,
+                "--volume", f"{given}:/given:ro", "--workdir", "/work", self._image,
                 "sh", "-c", 'cp -r /given/. /work && exec "$@"', "sh", *command,
             ]  # fmt: skip
             # the runtime's own processes do not count: the container has limits of its own
-            outer = Limits(limits.seconds + 5, 4096, 256, limits.n_output)
-            return watched([self._runtime, *arguments], stdin=stdin, limits=outer, n_own=0,
-                           environment=os.environ)  # fmt: skip
+            outer = Limits(limits.seconds + START_S, 4096, 256, limits.n_output)
+            try:
+                done = watched([self._runtime, *arguments], stdin=stdin, limits=outer, n_own=0,
+                               cwd=Path(outside),  # podman leaves a file there
+                               environment=os.environ, is_ours=True)  # fmt: skip
+            finally:  # it would go on without whoever began it
+                end = [self._runtime, "rm", "--force", name]
+                subprocess.run(end, capture_output=True, check=False)
+        return replace(done, status=None, cut="memory") if done.status == KILLED else done
 
 
 class Subprocess:

@@ -31,10 +31,11 @@ def watched(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     fds: Sequence[int] = (),
+    is_ours: bool = False,
 ) -> Outcome:
     """Run a command to its end, or until it takes too much.
 
-    Where this process is root's, the command is nobody's.
+    Where this process is root's, the command is nobody's, unless it is ours.
 
     Args:
         command: word by word.
@@ -44,6 +45,7 @@ def watched(
         cwd: where it begins.
         environment: all its variables.
         fds: open files that it inherits.
+        is_ours: True: it is a program that we trust, and it needs to be who we are.
     """
 
     def bind() -> None:
@@ -54,12 +56,12 @@ def watched(
         seconds = int(limits.seconds * limits.n_processes) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
-    is_root = os.geteuid() == 0
+    is_dropped = os.geteuid() == 0 and not is_ours
     process = subprocess.Popen(
         list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         cwd=cwd, env=dict(environment or {}), pass_fds=tuple(fds), start_new_session=True,
-        user=NOBODY if is_root else None, group=NOBODY if is_root else None,
-        extra_groups=[] if is_root else None, preexec_fn=bind,
+        user=NOBODY if is_dropped else None, group=NOBODY if is_dropped else None,
+        extra_groups=[] if is_dropped else None, preexec_fn=bind,
     )  # fmt: skip
     began = time.monotonic()
     try:
