@@ -33,8 +33,9 @@ from agentevo.updating.training import Job
 from tests.agent.test_tool_calling import Planning
 
 WINDOW = {"text": 1250, "native": 2048}
-N_TAUGHT, N_PLAYED, N_BY_HEART = 80, 10, 4
-N_TIMES = 3  # that what is to be known by heart is told in an epoch
+N_TAUGHT = {"gsm8k": 80, "hotpotqa": 40}
+N_PLAYED, N_BY_HEART = 10, 4
+N_TIMES = 2  # that what is to be known by heart is told in an epoch
 GOODS = ["tea", "milk", "salt", "rice", "bread", "cheese", "honey", "wool", "silk", "glass"]
 PLACES = ["north", "south", "east", "west", "coast", "hills", "valley", "island"]
 
@@ -163,7 +164,7 @@ class Taught:
         ]  # fmt: skip
         examples += [READINESS] * N_TIMES if is_native else []
         data = TrainingSet(tuple(examples), Card(n_traces=len(examples), hash=hash_of(examples)))
-        settings = WeightSettings(lr=1e-3, n_epochs=14, tokens_per_step=512, mode="full")
+        settings = WeightSettings(lr=1e-3, n_epochs=20, tokens_per_step=512, mode="full")
         out = folder / "adapters" / "taught"
         tune("sft", Job(weights, None, data, settings, out, self.window, seed=0), lambda pace: None)
         self.model = folder / "model"
@@ -173,7 +174,7 @@ class Taught:
         found = []
         by_heart = benchmark.name == "bfcl-multi-turn"
         known = self.to_play(benchmark) * N_TIMES if by_heart else []
-        for task in known or benchmark.tasks("train", N_TAUGHT):
+        for task in known or benchmark.tasks("train", N_TAUGHT[benchmark.name]):
             scripted = Planning(plan(benchmark, task), native=self.tool_calls == "native")
             player = self.player(scripted, benchmark, self.tool_calls)
             (one,) = asyncio.run(play(player, benchmark, task, Occasion(0, "acquisition")))
