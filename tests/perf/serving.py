@@ -116,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         table.add_row(name, f"{median(some):,.0f}", each, f"{median(cores[name]):.2f}")
     ratio = median(rates["episodes"]) / median(rates["plainly"])
     Console().print(table, f"{len(requests)} requests; ratio {ratio:.2f}")
-    write("serving", {"n_requests": len(requests), "at_once": args.at_once, "rates": rates,
+    write(f"serving-{args.at_once}", {"n_requests": len(requests), "at_once": args.at_once, "rates": rates,
                       "cores": cores, "ratio": ratio})  # fmt: skip
 
 
