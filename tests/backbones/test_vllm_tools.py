@@ -91,14 +91,14 @@ def test_conversations_of_bfcl_are_solved_through_its_functions(
 
 
 def test_what_is_learned_from_is_what_the_server_saw_and_said(
-    native: Taught, played: dict[str, list[Trajectory]]
+    native: Taught, served: Backbone, played: dict[str, list[Trajectory]]
 ) -> None:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(native.model, local_files_only=True)
-    n_calls = 0
+    count, n_calls = served.count_tokens, 0
     for one in (one for some in played.values() for one in some if one.success):
-        told = calls_of(one, with_lessons=True, window=native.window, count=len)
+        told = calls_of(one, with_lessons=True, window=native.window, count=count)
         for call, step in zip(told, one.steps, strict=True):
             ids, n_prompt = encoded(tokenizer, call)
             assert n_prompt == step.n_prompt_tokens

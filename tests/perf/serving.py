@@ -116,8 +116,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         table.add_row(name, f"{median(some):,.0f}", each, f"{median(cores[name]):.2f}")
     ratio = median(rates["episodes"]) / median(rates["plainly"])
     Console().print(table, f"{len(requests)} requests; ratio {ratio:.2f}")
-    write(f"serving-{args.at_once}", {"n_requests": len(requests), "at_once": args.at_once, "rates": rates,
-                      "cores": cores, "ratio": ratio})  # fmt: skip
+    figures = {"n_requests": len(requests), "at_once": args.at_once, "rates": rates, "cores": cores}
+    write(f"serving-{args.at_once}", figures | {"ratio": ratio})
 
 
 if __name__ == "__main__":
